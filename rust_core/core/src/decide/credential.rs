@@ -81,10 +81,16 @@ fn query_names_token(path: &str) -> bool {
 }
 
 fn form_names_token(facts: &Facts<'_>) -> bool {
-    let Once::One(kind) = facts.headers.content_type else { return false };
     const FORM: &[u8] = b"application/x-www-form-urlencoded";
-    kind.get(..FORM.len()).is_some_and(|head| head.eq_ignore_ascii_case(FORM))
-        && names_token(facts.body.bytes)
+    let is_form = match facts.headers.content_type {
+        Once::Absent => false,
+        Once::One(kind) => {
+            kind.get(..FORM.len()).is_some_and(|head| head.eq_ignore_ascii_case(FORM))
+        }
+        // Which of two the upstream reads cannot be known.
+        Once::Many => true,
+    };
+    is_form && names_token(facts.body.bytes)
 }
 
 /// Whether a form-encoded string has a parameter of the name, however it is escaped. `;` separates

@@ -9,7 +9,6 @@ pub mod answer;
 pub mod credential;
 pub mod decision;
 mod keys;
-mod mask;
 pub mod obligations;
 pub mod pipeline;
 pub mod trace;

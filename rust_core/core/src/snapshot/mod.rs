@@ -12,9 +12,11 @@ pub mod host;
 pub mod keys;
 pub mod locate;
 pub mod path;
+pub mod root;
 pub mod routes;
 
 pub use catalogue::{
     Access, Audience, Catalogue, Fault, Issuer, Mode, Profile, Resource, Route, ScopeRule,
 };
 pub use locate::{Located, Target};
+pub use root::Root;

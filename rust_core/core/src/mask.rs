@@ -48,13 +48,32 @@ pub(crate) fn path_for_record(path: &str) -> String {
     kept
 }
 
+/// A method fit for logs: a short token, else a placeholder.
+#[must_use]
+pub(crate) fn method_for_record(method: &str) -> String {
+    short_ascii(method, 20)
+}
+
+/// A host fit for logs.
+#[must_use]
+pub(crate) fn host_for_record(host: &str) -> String {
+    short_ascii(host, 255)
+}
+
+fn short_ascii(text: &str, most: usize) -> String {
+    let plain = text.len() <= most
+        && !text.contains("eyJ")
+        && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if plain { text.to_owned() } else { "~".to_owned() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{mask, path_for_record};
 
     #[test]
     fn a_mask_tells_apart_and_gives_nothing_away() {
-        assert_eq!(mask("partner-7"), "part~ddb4b4".replace("ddb4b4", &mask("partner-7")[5..]));
+        assert!(mask("partner-7").starts_with("part~"));
         assert_ne!(mask("partner-7"), mask("partner-8"));
         assert!(!mask("short").contains("sh"));
         assert_eq!(mask("short").len(), 7);
