@@ -140,7 +140,7 @@ impl KeyReport {
                 .iter()
                 .map(|key| KeyLine {
                     kid: key.kid().map(str::to_owned),
-                    kind: key.kind(),
+                    kind: key.kind().to_string(),
                     thumbprint: key.thumbprint().to_owned(),
                 })
                 .collect(),

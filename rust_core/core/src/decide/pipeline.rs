@@ -186,8 +186,8 @@ fn run<'s, T: Trace>(
     })?;
 
     // 3 and 4. The header and the claims are read; the issuer says which of the rules apply.
-    let limits = JwsLimits { token_bytes: scene.token_bytes };
-    let jws = CompactJws::parse(token, &limits).map_err(|error| Fault::from(error.reason()));
+    let limits = JwsLimits { token_bytes: scene.token_bytes, ..JwsLimits::default() };
+    let jws = CompactJws::parse(token.as_bytes(), &limits).map_err(|error| Fault::from(error.reason()));
     let jws = step(trace, Step::Header, jws, |_| vec![])?;
     let parsed = json::parse_object(jws.payload(), &budget::CLAIMS)
         .map_err(|_| Fault::from(Reason::ClaimsMalformed));

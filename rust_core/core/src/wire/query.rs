@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::budget::QUERY;
 use crate::decide::trace::Steps;
 use crate::decide::{
-    Decision, Effect, Outcome, Patience, Silent, Softened, Step, Trace, Verdict, decide,
+    Decision, Effect, Outcome, Patience, Silent, Softened, Step, Verdict, decide,
 };
 use crate::engine::Engine;
 use crate::facts::{Facts, Headers, Moment, Selector, Selectors};
