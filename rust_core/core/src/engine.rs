@@ -390,4 +390,3 @@ fn issuer_status(slot: &IssuerKeys, now_s: i64) -> IssuerStatus {
         usable: loaded.is_some_and(|loaded| now_s < loaded.usable_until_s),
     }
 }
-
