@@ -187,11 +187,16 @@ fn keys_that_cannot_be_refreshed_are_final() {
 fn a_reload_keeps_the_keys_of_issuers_that_stay() {
     let engine = support::engine();
     let token = keys().rsa.token("RS256", &claims());
-    engine.load_catalogue(support::changed(json!({"max_lifetime_s": 800})).to_string().as_bytes())
+    engine
+        .load_catalogue(support::changed(json!({"max_lifetime_s": 800})).to_string().as_bytes())
         .unwrap();
     assert_eq!(reason(&engine, &check(&engine, &token, NOW_MS)), "ok");
     assert!(engine.load_catalogue(b"{}").is_err());
-    assert_eq!(reason(&engine, &check(&engine, &token, NOW_MS)), "ok", "a bad reload changes nothing");
+    assert_eq!(
+        reason(&engine, &check(&engine, &token, NOW_MS)),
+        "ok",
+        "a bad reload changes nothing"
+    );
     engine.drop_keys(ISSUER);
     assert!(pending(&check(&engine, &token, NOW_MS + 1)).start);
 }

@@ -16,7 +16,6 @@ use std::sync::OnceLock;
 
 use accredit_core::engine::{Engine, EngineSettings};
 use accredit_core::facts::Moment;
-use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
 use aws_lc_rs::signature::{
@@ -61,11 +60,13 @@ pub struct Signer {
 impl Signer {
     pub fn rsa(kid: &str, size: KeySize) -> Self {
         let pair = RsaKeyPair::generate(size).unwrap();
-        let public = pair.public_key();
+        // RSAPublicKey of RFC 8017, A.1.1 ends in the modulus and the exponent 65537.
+        let der = pair.public_key().as_ref();
+        let exponent_at = der.len() - 3;
+        let modulus_end = exponent_at - 2;
+        let modulus = &der[modulus_end - pair.public_modulus_len()..modulus_end];
         let jwk = json!({
-            "kty": "RSA", "kid": kid,
-            "n": b64(public.modulus().big_endian_without_leading_zero()),
-            "e": b64(public.exponent().big_endian_without_leading_zero()),
+            "kty": "RSA", "kid": kid, "n": b64(modulus), "e": b64(&der[exponent_at..]),
         });
         Self { private: Private::Rsa(pair), jwk, kid: kid.to_owned() }
     }
@@ -126,7 +127,7 @@ impl Signer {
 
     pub fn public_der(&self) -> Vec<u8> {
         match &self.private {
-            Private::Rsa(pair) => pair.public_key().as_der().unwrap().as_ref().to_vec(),
+            Private::Rsa(pair) => pair.public_key().as_ref().to_vec(),
             Private::Ec(_) | Private::Ed(_) => Vec::new(),
         }
     }
@@ -185,9 +186,8 @@ pub fn without(mut claims: Value, name: &str) -> Value {
     claims
 }
 
-pub const ALL_ALGORITHMS: [&str; 10] = [
-    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519",
-];
+pub const ALL_ALGORITHMS: [&str; 10] =
+    ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519"];
 
 /// A compiled catalogue: orders and bills under one issuer, and a legacy issuer.
 pub fn catalogue() -> Value {
