@@ -140,7 +140,7 @@ impl KeyReport {
                 .iter()
                 .map(|key| KeyLine {
                     kid: key.kid().map(str::to_owned),
-                    kind: key.kind(),
+                    kind: key.kind().to_string(),
                     thumbprint: key.thumbprint().to_owned(),
                 })
                 .collect(),
@@ -390,4 +390,3 @@ fn issuer_status(slot: &IssuerKeys, now_s: i64) -> IssuerStatus {
         usable: loaded.is_some_and(|loaded| now_s < loaded.usable_until_s),
     }
 }
-

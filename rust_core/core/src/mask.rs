@@ -10,7 +10,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 pub(crate) fn mask(identifier: &str) -> String {
     let mut masked = String::with_capacity(16);
     if identifier.len() > 8 {
-        masked.extend(identifier.chars().take(4).filter(|letter| letter.is_ascii_graphic()));
+        masked.extend(identifier.chars().take(4).filter(char::is_ascii_graphic));
     }
     masked.push('~');
     for byte in digest(&SHA256, identifier.as_bytes()).as_ref().iter().take(3) {

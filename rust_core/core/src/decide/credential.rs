@@ -10,7 +10,7 @@ use crate::reason::Reason;
 /// stands (RFC 6750, sections 2.2 and 2.3; RFC 9700, section 4.3.2).
 pub fn bearer<'a>(facts: &Facts<'a>, token_bytes: usize) -> Result<&'a str, Reason> {
     let headers = &facts.headers;
-    let in_query = facts.path.is_some_and(|path| query_names_token(path));
+    let in_query = facts.path.is_some_and(query_names_token);
     let in_form = form_names_token(facts);
     let shown = [headers.authorization.is_present(), in_query, in_form];
     let count = shown.iter().filter(|shown| **shown).count();
@@ -60,8 +60,20 @@ const fn is_tchar(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(
             byte,
-            b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_'
-                | b'`' | b'|' | b'~'
+            b'!' | b'#'
+                | b'$'
+                | b'%'
+                | b'&'
+                | b'\''
+                | b'*'
+                | b'+'
+                | b'-'
+                | b'.'
+                | b'^'
+                | b'_'
+                | b'`'
+                | b'|'
+                | b'~'
         )
 }
 
@@ -69,9 +81,7 @@ const fn is_tchar(byte: u8) -> bool {
 fn is_token68(text: &str) -> bool {
     let body = text.trim_end_matches('=');
     !body.is_empty()
-        && body
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte))
+        && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte))
 }
 
 const PARAMETER: &[u8] = b"access_token";

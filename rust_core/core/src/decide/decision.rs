@@ -158,10 +158,9 @@ fn decision_id(at: &Moment) -> String {
     for (byte, from) in bytes.iter_mut().zip(source) {
         *byte = *from;
     }
-    if let [_, _, _, _, _, _, version, _, variant, ..] = &mut bytes {
-        *version = (*version & 0x0f) | 0x70;
-        *variant = (*variant & 0x3f) | 0x80;
-    }
+    let [_, _, _, _, _, _, version, _, variant, ..] = &mut bytes;
+    *version = (*version & 0x0f) | 0x70;
+    *variant = (*variant & 0x3f) | 0x80;
     let mut id = String::with_capacity(40);
     id.push_str("dec_");
     for (index, byte) in bytes.iter().enumerate() {

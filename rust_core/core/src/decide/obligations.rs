@@ -9,8 +9,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::answer::{Answer, Effect, MetadataValue};
 use super::decision::{Access, Decision, Softened};
-use crate::mask::mask;
 use crate::facts::Facts;
+use crate::mask::mask;
 use crate::snapshot::ScopeRule;
 
 /// Identity headers of an allow, in the order in which they are set.
@@ -94,8 +94,10 @@ impl Decision<'_> {
                 }
             }
             // The grammar of a scope leaves only visible ASCII and single spaces.
-            if let Some(scopes) =
-                identity.scopes.as_ref().filter(|text| !text.is_empty() && text.len() <= VALUE_BYTES)
+            if let Some(scopes) = identity
+                .scopes
+                .as_ref()
+                .filter(|text| !text.is_empty() && text.len() <= VALUE_BYTES)
             {
                 set.push((SCOPES, scopes.clone()));
             }

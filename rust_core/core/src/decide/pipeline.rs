@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::budget::{self, Budget};
 use crate::facts::{Facts, Moment};
-use crate::jose::{CompactJws, Header, JwsLimits};
+use crate::jose::{CompactJws, Header, JwsLimits, Key};
 use crate::json::{self, Object};
 use crate::reason::Reason;
 use crate::snapshot::keys::{IssuerKeys, UnknownKids};
@@ -14,8 +14,8 @@ use crate::token::{Fault, audience, claims, lifetime, scope};
 use super::credential;
 use super::decision::{Access, Decision, Softened};
 use super::keys::{NoKey, Search};
-use crate::mask::mask;
 use super::trace::{Step, StepFacts, Trace, Verdict};
+use crate::mask::mask;
 
 /// What a decision is made from, besides the request.
 #[derive(Clone, Copy, Debug)]
@@ -179,6 +179,17 @@ fn run<'s, T: Trace>(
         Target::Whole => {}
     }
 
+    holder(scene, facts, resource, decision, trace)
+}
+
+/// Steps 2 to 13: whose token is it, and does it hold here?
+fn holder<'s, T: Trace>(
+    scene: &Scene<'s>,
+    facts: &Facts<'_>,
+    resource: &Resource,
+    decision: &mut Decision<'s>,
+    trace: &mut T,
+) -> Result<(), Stop> {
     // 2. One credential.
     let found = credential::bearer(facts, scene.token_bytes);
     let token = step(trace, Step::Credential, found, |token| {
@@ -186,8 +197,9 @@ fn run<'s, T: Trace>(
     })?;
 
     // 3 and 4. The header and the claims are read; the issuer says which of the rules apply.
-    let limits = JwsLimits { token_bytes: scene.token_bytes };
-    let jws = CompactJws::parse(token, &limits).map_err(|error| Fault::from(error.reason()));
+    let limits = JwsLimits { token_bytes: scene.token_bytes, ..JwsLimits::default() };
+    let jws =
+        CompactJws::parse(token.as_bytes(), &limits).map_err(|error| Fault::from(error.reason()));
     let jws = step(trace, Step::Header, jws, |_| vec![])?;
     let parsed = json::parse_object(jws.payload(), &budget::CLAIMS)
         .map_err(|_| Fault::from(Reason::ClaimsMalformed));
@@ -202,18 +214,7 @@ fn run<'s, T: Trace>(
         used.extend(header.kid.as_deref().map(|kid| ("kid", mask(kid))));
         used
     })?;
-    let search = Search {
-        now_ms: scene.at.now_ms,
-        now_s: scene.at.now_s(),
-        hold_ms: scene.refresh_hold_ms,
-        patience: scene.patience,
-        unknown: scene.unknown,
-    };
-    let key = search.find(issuer, slot, jws.header()).map_err(|missing| match missing {
-        NoKey::Refused(reason) => Stop::from(reason),
-        NoKey::NotNow(reason, retry_after_s) => Stop::NotNow(reason, retry_after_s),
-        NoKey::Needed { start } => Stop::Need(Need { issuer: Arc::clone(&slot.issuer), start }),
-    });
+    let key = find_key(scene, issuer, slot, jws.header());
     let key = step(trace, Step::Issuer, key, |key| vec![("key", key.thumbprint().to_owned())])?;
 
     // 5. One signature.
@@ -226,8 +227,20 @@ fn run<'s, T: Trace>(
     let _proof = step(trace, Step::Signature, verified, |_| vec![])?;
     decision.identity.issuer = Some(Arc::clone(&slot.issuer));
 
+    judge(scene, &claims, issuer, resource, decision, trace)
+}
+
+/// Steps 6 to 14: what the issuer says of the holder, against what is asked here.
+fn judge<'s, T: Trace>(
+    scene: &Scene<'s>,
+    claims: &Object<'_>,
+    issuer: &Issuer,
+    resource: &Resource,
+    decision: &mut Decision<'s>,
+    trace: &mut T,
+) -> Result<(), Stop> {
     // 6. Claims.
-    let read = claims::read(&claims, &issuer.profile);
+    let read = claims::read(claims, &issuer.profile);
     let claims = step(trace, Step::Claims, read, |claims| {
         let mut used = vec![("client", mask(claims.client))];
         used.extend(claims.subject.map(|subject| ("subject", mask(subject))));
@@ -239,16 +252,12 @@ fn run<'s, T: Trace>(
 
     // 7. Lifetime.
     let now_s = scene.at.now_s();
-    let lived =
-        lifetime::judge(&claims.dates, now_s, scene.clock_skew_s, resource.max_lifetime_s);
+    let lived = lifetime::judge(&claims.dates, now_s, scene.clock_skew_s, resource.max_lifetime_s);
     step(trace, Step::Lifetime, lived, |()| {
         let dates = &claims.dates;
         vec![
             ("expires_in_s", dates.expires.floor_s.saturating_sub(now_s).to_string()),
-            (
-                "lifetime_s",
-                dates.expires.ceil_s.saturating_sub(dates.issued.floor_s).to_string(),
-            ),
+            ("lifetime_s", dates.expires.ceil_s.saturating_sub(dates.issued.floor_s).to_string()),
             ("max_lifetime_s", resource.max_lifetime_s.to_string()),
         ]
     })?;
@@ -263,8 +272,8 @@ fn run<'s, T: Trace>(
     trace.step(Step::Client, Verdict::NotAsked, Vec::new);
 
     // 10. Scope.
-    let scopes = scope::read(claims.scope, claims.scope_name, claims.scope_array)
-        .and_then(|scopes| {
+    let scopes =
+        scope::read(claims.scope, claims.scope_name, claims.scope_array).and_then(|scopes| {
             scope::judge(decision.scope_rule(), &scopes).map(|()| scopes).map_err(Fault::from)
         });
     let scopes = step(trace, Step::Scope, scopes, |scopes| vec![("scopes", scopes.joined())])?;
@@ -285,6 +294,26 @@ fn run<'s, T: Trace>(
     decision.access = Access::Token;
     trace.step(Step::Obligations, Verdict::Pass, || vec![("access", "token".into())]);
     Ok(())
+}
+
+fn find_key<'s>(
+    scene: &Scene<'s>,
+    issuer: &Issuer,
+    slot: &'s IssuerKeys,
+    header: &Header,
+) -> Result<&'s Key, Stop> {
+    let search = Search {
+        now_ms: scene.at.now_ms,
+        now_s: scene.at.now_s(),
+        hold_ms: scene.refresh_hold_ms,
+        patience: scene.patience,
+        unknown: scene.unknown,
+    };
+    search.find(issuer, slot, header).map_err(|missing| match missing {
+        NoKey::Refused(reason) => Stop::from(reason),
+        NoKey::NotNow(reason, retry_after_s) => Stop::NotNow(reason, retry_after_s),
+        NoKey::Needed { start } => Stop::Need(Need { issuer: Arc::clone(&slot.issuer), start }),
+    })
 }
 
 /// A step that does not exist yet: silent where nothing asks for it.

@@ -39,11 +39,17 @@ mod tests {
 
     #[test]
     fn each_mode_against_each_shape() {
-        let family = || Audience::Family(vec![R.to_owned(), "https://api.example/bills".to_owned()]);
+        let family =
+            || Audience::Family(vec![R.to_owned(), "https://api.example/bills".to_owned()]);
         for (case, mode, values, expected) in [
             ("one", Audience::ExactlyOne, &[R][..], Ok(())),
             ("none", Audience::ExactlyOne, &[], Err(AudienceMismatch)),
-            ("sibling", Audience::ExactlyOne, &["https://api.example/bills"], Err(AudienceMismatch)),
+            (
+                "sibling",
+                Audience::ExactlyOne,
+                &["https://api.example/bills"],
+                Err(AudienceMismatch),
+            ),
             ("two", Audience::ExactlyOne, &[R, "https://x.example"], Err(AudienceTooBroad)),
             ("twice the same", Audience::ExactlyOne, &[R, R], Err(AudienceTooBroad)),
             ("any of two", Audience::Any, &["https://x.example", R], Ok(())),

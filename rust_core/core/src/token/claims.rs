@@ -191,9 +191,7 @@ fn audiences<'a>(claims: &'a Object<'a>) -> Result<Audiences<'a>, Fault> {
     match claims.get(NAME) {
         None => Err(Fault::of(Reason::ClaimAbsent, NAME)),
         Some(Value::Null) => Err(Fault::of(Reason::ClaimNull, NAME)),
-        Some(Value::String(value)) if value.is_empty() => {
-            Err(Fault::of(Reason::ClaimValue, NAME))
-        }
+        Some(Value::String(value)) if value.is_empty() => Err(Fault::of(Reason::ClaimValue, NAME)),
         Some(Value::String(value)) => Ok(Audiences::One(value)),
         Some(Value::Array(values)) => {
             if values.is_empty() || values.len() > AUDIENCES {

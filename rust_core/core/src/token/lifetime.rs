@@ -51,9 +51,7 @@ pub fn judge(dates: &Dates, now_s: i64, skew_s: i64, max_lifetime_s: i64) -> Res
 #[cfg(test)]
 mod tests {
     use super::{Date, Dates, judge};
-    use crate::reason::Reason::{
-        LifetimeTooLong, TokenExpired, TokenFromFuture, TokenNotYetValid,
-    };
+    use crate::reason::Reason::{LifetimeTooLong, TokenExpired, TokenFromFuture, TokenNotYetValid};
 
     const fn at(second: i64) -> Date {
         Date { floor_s: second, ceil_s: second }

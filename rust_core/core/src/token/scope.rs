@@ -32,8 +32,7 @@ impl Scopes<'_> {
 /// Whether this is a scope-token: one or more of %x21 / %x23-5B / %x5D-7E.
 #[must_use]
 pub fn is_scope_token(text: &str) -> bool {
-    !text.is_empty()
-        && text.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
+    !text.is_empty() && text.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
 }
 
 /// Reads a scope claim: a string, or an array of scope tokens where `array` allows it.
@@ -80,9 +79,7 @@ mod tests {
     use super::{judge, read};
     use crate::budget::SCOPES;
     use crate::json::{Limits, parse};
-    use crate::reason::Reason::{
-        ClaimNull, ClaimType, ScopeInsufficient, ScopeMalformed,
-    };
+    use crate::reason::Reason::{ClaimNull, ClaimType, ScopeInsufficient, ScopeMalformed};
     use crate::snapshot::ScopeRule;
 
     const LIMITS: Limits = Limits { bytes: 65_536, depth: 4, nodes: 1_024 };
@@ -133,10 +130,30 @@ mod tests {
             ("any of", "b", Some(ScopeRule::Any(rule(&["a", "b"]))), Ok(())),
             ("none of", "c", Some(ScopeRule::Any(rule(&["a", "b"]))), Err(ScopeInsufficient)),
             ("any of nothing", "c", Some(ScopeRule::Any(vec![])), Err(ScopeInsufficient)),
-            ("prefix", "orders", Some(ScopeRule::All(rule(&["orders:read"]))), Err(ScopeInsufficient)),
-            ("wildcard", "orders:*", Some(ScopeRule::All(rule(&["orders:read"]))), Err(ScopeInsufficient)),
-            ("case", "Orders:read", Some(ScopeRule::All(rule(&["orders:read"]))), Err(ScopeInsufficient)),
-            ("admin", "admin", Some(ScopeRule::All(rule(&["orders:read"]))), Err(ScopeInsufficient)),
+            (
+                "prefix",
+                "orders",
+                Some(ScopeRule::All(rule(&["orders:read"]))),
+                Err(ScopeInsufficient),
+            ),
+            (
+                "wildcard",
+                "orders:*",
+                Some(ScopeRule::All(rule(&["orders:read"]))),
+                Err(ScopeInsufficient),
+            ),
+            (
+                "case",
+                "Orders:read",
+                Some(ScopeRule::All(rule(&["orders:read"]))),
+                Err(ScopeInsufficient),
+            ),
+            (
+                "admin",
+                "admin",
+                Some(ScopeRule::All(rule(&["orders:read"]))),
+                Err(ScopeInsufficient),
+            ),
         ] {
             let json = format!("\"{have}\"");
             let value = parse(json.as_bytes(), &LIMITS).unwrap();

@@ -10,9 +10,7 @@ use serde::Serialize;
 
 use crate::budget::QUERY;
 use crate::decide::trace::Steps;
-use crate::decide::{
-    Decision, Effect, Outcome, Patience, Silent, Softened, Step, Trace, Verdict, decide,
-};
+use crate::decide::{Decision, Effect, Outcome, Patience, Silent, Softened, Step, Verdict, decide};
 use crate::engine::Engine;
 use crate::facts::{Facts, Headers, Moment, Selector, Selectors};
 use crate::json::{Number, Object, Value, parse_object};
@@ -93,7 +91,7 @@ impl Engine {
                 let mut steps = Steps::default();
                 let outcome = decide(&scene, &facts, &mut steps);
                 let decision = settled(outcome, &at);
-                let explanation = explanation(&decision, &facts, steps);
+                let explanation = explanation(&decision, &facts, &steps);
                 reply(&decision, Some(explanation))
             } else {
                 reply(&settled(decide(&scene, &facts, &mut Silent), &at), None)
@@ -112,8 +110,7 @@ fn settled<'s>(outcome: Outcome<'s>, at: &Moment) -> Box<Decision<'s>> {
 
 fn unreadable(at: &Moment, explain: bool) -> Vec<u8> {
     let decision = Decision::refused(Reason::RequestMalformed, at);
-    let explanation =
-        explain.then(|| explanation(&decision, &Facts::default(), Steps::default()));
+    let explanation = explain.then(|| explanation(&decision, &Facts::default(), &Steps::default()));
     reply(&decision, explanation)
 }
 
@@ -208,7 +205,7 @@ fn reply(decision: &Decision<'_>, explanation: Option<Explanation>) -> Vec<u8> {
         .unwrap_or_else(|_| br#"{"decision":"deny","reason":"internal","resource":null}"#.to_vec())
 }
 
-fn explanation(decision: &Decision<'_>, facts: &Facts<'_>, steps: Steps) -> Explanation {
+fn explanation(decision: &Decision<'_>, facts: &Facts<'_>, steps: &Steps) -> Explanation {
     let entry = decision.reason().entry();
     let (status, headers) = match decision.answer(Some(facts)).effect {
         Effect::Allow { set, .. } => (200, set),
@@ -228,7 +225,7 @@ fn explanation(decision: &Decision<'_>, facts: &Facts<'_>, steps: Steps) -> Expl
 }
 
 /// One line a step, in the order of the pipeline: what is read twice is told together.
-fn lines(steps: Steps) -> Vec<StepLine> {
+fn lines(steps: &Steps) -> Vec<StepLine> {
     Step::ALL
         .iter()
         .map(|step| {
