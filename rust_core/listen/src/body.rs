@@ -32,7 +32,7 @@ pub(crate) struct Received {
     inner: Incoming,
     shared: Arc<Shared>,
     prefix: Prefix,
-    received: usize,
+    arrived: usize,
     charged: usize,
     // Made when the body first has to be waited for: most arrive with their headers.
     patience: Option<Pin<Box<Sleep>>>,
@@ -44,18 +44,19 @@ impl Received {
             inner,
             shared: Arc::clone(shared),
             prefix: Prefix::default(),
-            received: 0,
+            arrived: 0,
             charged: 0,
             patience: None,
         }
     }
 
     fn charge(&mut self, data: &Bytes) -> Result<(), Status> {
-        self.received = self.received.saturating_add(data.len());
-        let announced = self.prefix.read(data).map_or(0, |length| {
-            length.min(self.shared.message_bytes).saturating_add(PREFIX_BYTES)
-        });
-        let more = announced.max(self.received).saturating_sub(self.charged);
+        self.arrived = self.arrived.saturating_add(data.len());
+        let announced = self
+            .prefix
+            .read(data)
+            .map_or(0, |length| length.min(self.shared.message_bytes).saturating_add(PREFIX_BYTES));
+        let more = announced.max(self.arrived).saturating_sub(self.charged);
         if more > 0 {
             let before = self.shared.counters.receiving_bytes.fetch_add(more, Ordering::Relaxed);
             self.charged = self.charged.saturating_add(more);

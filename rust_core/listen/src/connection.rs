@@ -130,9 +130,7 @@ impl Watch {
             stalled: beats(times.stall),
             idle: beats(times.idle),
             // A check may take its time to arrive and its time to wait before its answer stands.
-            stuck: beats(
-                times.stall.saturating_add(times.read).saturating_add(shared.need_wait),
-            ),
+            stuck: beats(times.stall.saturating_add(times.read).saturating_add(shared.need_wait)),
         };
         Self { limits, silent: 0, stalled: 0, still: 0 }
     }

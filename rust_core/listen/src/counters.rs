@@ -67,9 +67,8 @@ pub(crate) fn count(counter: &AtomicU64) {
 impl Counters {
     pub(crate) fn read(&self) -> DoorCounts {
         let total = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let now = |gauge: &AtomicUsize| {
-            u64::try_from(gauge.load(Ordering::Relaxed)).unwrap_or(u64::MAX)
-        };
+        let now =
+            |gauge: &AtomicUsize| u64::try_from(gauge.load(Ordering::Relaxed)).unwrap_or(u64::MAX);
         DoorCounts {
             connections_accepted: total(&self.connections_accepted),
             connections_refused: total(&self.connections_refused),

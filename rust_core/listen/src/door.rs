@@ -24,7 +24,7 @@ use crate::handler::Handler;
 use crate::health::Health;
 use crate::listener::{Bound, Io, Listener};
 use crate::reflection;
-use crate::service::Front;
+use crate::service::{Front, closed};
 use crate::settings::{DoorSettings, SettingError};
 
 /// Why a door could not be made, opened or closed.
@@ -101,10 +101,10 @@ impl<H: Handler> Door<H> {
     /// loopback.
     pub fn new(handler: Arc<H>, settings: DoorSettings) -> Result<Self, DoorError> {
         let timeouts = settings.timeouts()?;
-        let address = settings.address.parse().map_err(|reason| DoorError::Address {
-            address: settings.address.clone(),
-            reason,
-        })?;
+        let address = settings
+            .address
+            .parse()
+            .map_err(|reason| DoorError::Address { address: settings.address.clone(), reason })?;
         let shared = Arc::new(Shared {
             counters: Counters::default(),
             message_bytes: settings.transport_message_bytes,
@@ -281,17 +281,17 @@ struct Accepting<H> {
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 impl<H: Handler> Accepting<H> {
-    async fn run(mut self) {
+    async fn run(self) {
+        let mut closing = self.closing.clone();
         loop {
             tokio::select! {
                 biased;
-                _ = self.closing.wait_for(|closing| *closing) => break,
-                accepted = self.listener.accept() => match accepted {
-                    Ok(io) => self.admit(io),
-                    Err(_) => {
-                        count(&self.shared.counters.accept_errors);
-                        sleep(ACCEPT_PAUSE).await;
-                    }
+                () = closed(&mut closing) => break,
+                accepted = self.listener.accept() => if let Ok(io) = accepted {
+                    self.admit(io);
+                } else {
+                    count(&self.shared.counters.accept_errors);
+                    sleep(ACCEPT_PAUSE).await;
                 },
             }
         }
@@ -365,7 +365,7 @@ async fn serve<H: Handler>(
                 }
                 return;
             }
-            _ = closing.wait_for(|closing| *closing), if !leaving => {
+            () = closed(&mut closing), if !leaving => {
                 leaving = true;
                 serving.as_mut().graceful_shutdown();
             }

@@ -157,7 +157,9 @@ impl Needs {
             waiting.resolved = epoch;
             waiting.bell.notify_waiters();
         } else {
-            inner.issuers.insert(Arc::from(issuer), Waiting { resolved: epoch, ..Waiting::default() });
+            inner
+                .issuers
+                .insert(Arc::from(issuer), Waiting { resolved: epoch, ..Waiting::default() });
         }
     }
 

@@ -66,12 +66,17 @@ impl<H: Handler> hyper::service::Service<Request<Incoming>> for Front<H> {
                 Status::resource_exhausted("too many calls at a time").into_http()
             };
             let closed: Answer<()> = Box::pin(async move {
-                // An error means that the door is gone, which is closed too.
-                let _ = closing.wait_for(|closing| *closing).await;
+                closed(&mut closing).await;
             });
             Ok(answered.map(|body| Held::new(body, slot, Some(closed))))
         })
     }
+}
+
+/// Waits until the door closes. The watched value is not kept borrowed.
+pub(crate) async fn closed(closing: &mut watch::Receiver<bool>) {
+    // An error means that the door is gone, which is closed too.
+    let _ = closing.wait_for(|closing| *closing).await;
 }
 
 /// Takes one check from its first byte to its answer.
@@ -147,12 +152,10 @@ impl<H: Handler> Service<tonic::Request<Bytes>> for Ask<H> {
 /// atomics and locks that recover from poisoning, and everything else is dropped with the future.
 async fn unwound<F: Future>(future: F) -> Option<F::Output> {
     let mut future = pin!(future);
-    poll_fn(|context| {
-        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
-            Ok(Poll::Ready(output)) => Poll::Ready(Some(output)),
-            Ok(Poll::Pending) => Poll::Pending,
-            Err(_) => Poll::Ready(None),
-        }
+    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+        Ok(Poll::Ready(output)) => Poll::Ready(Some(output)),
+        Ok(Poll::Pending) => Poll::Pending,
+        Err(_) => Poll::Ready(None),
     })
     .await
 }

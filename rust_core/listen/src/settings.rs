@@ -90,7 +90,7 @@ impl Timeouts {
     /// How often a connection looks at itself: often enough for its shortest time-out.
     pub(crate) fn beat(&self) -> Duration {
         let shortest = self.read.min(self.idle).min(self.stall);
-        (shortest / 4).clamp(Duration::from_millis(5), Duration::from_secs(1))
+        shortest.div_f64(4.0).clamp(Duration::from_millis(5), Duration::from_secs(1))
     }
 }
 
