@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from accredit.errors import FetchError
 
-__all__ = ["FetchCode", "CodedFetchError", "masked"]
+__all__ = ["CodedFetchError", "FetchCode", "masked"]
 
 
 class FetchCode(StrEnum):

@@ -18,7 +18,7 @@ import httpcore2
 import httpx2
 
 from accredit import __version__
-from accredit.trust.failure import FetchCode, CodedFetchError
+from accredit.trust.failure import CodedFetchError, FetchCode
 from accredit.trust.network import (
     PUBLIC,
     GuardedBackend,
@@ -30,7 +30,7 @@ from accredit.trust.network import (
 )
 from accredit.trust.strict_json import Json, parse_object
 
-__all__ = ["Fetched", "GuardedClient"]
+__all__ = ["FetchLimits", "Fetched", "GuardedClient"]
 
 # At `info` httpx2 logs each URL with its query, at `debug` httpcore2 logs headers.
 for _name in ("httpx2", "httpcore2"):
@@ -54,13 +54,26 @@ class Fetched:
     document: dict[str, Json] = field(default_factory=dict, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class FetchLimits:
+    """What one fetch may cost.
+
+    Attributes:
+        connect_s: For resolving, connecting and the TLS handshake, each.
+        total_s: For the whole fetch, from the name to the last byte.
+        body_bytes: The cap on a body, where a fetch sets no lower one.
+    """
+
+    connect_s: float = 3.0
+    total_s: float = 5.0
+    body_bytes: int = 262_144
+
+
 class GuardedClient:
     """Fetches a URL that may lie, from a server that may be hostile, inside a network with secrets.
 
     Args:
-        connect_s: For resolving, connecting and the TLS handshake, each.
-        total_s: For the whole fetch, from the name to the last byte.
-        body_bytes: The cap on a body, where a fetch sets no lower one.
+        limits: What one fetch may cost.
         ca_file: PEM certificates to trust instead of the system's.
         resolver: From a name to its addresses; the system's by default.
         backend: Opens sockets; asyncio's by default.
@@ -72,17 +85,13 @@ class GuardedClient:
 
     def __init__(
         self,
+        limits: FetchLimits,
         *,
-        connect_s: float,
-        total_s: float,
-        body_bytes: int,
         ca_file: Path | None = None,
         resolver: Resolver = resolve,
         backend: httpcore2.AsyncNetworkBackend | None = None,
     ) -> None:
-        self._connect_s = connect_s
-        self._total_s = total_s
-        self._body_bytes = body_bytes
+        self._limits = limits
         self._resolver = resolver
         self._backend = backend or httpcore2.AnyIOBackend()
         self._tls = _tls(ca_file)
@@ -127,12 +136,16 @@ class GuardedClient:
             CodedFetchError: With the code that says why.
         """
         target = target_of(url, reach)
-        cap = self._body_bytes if max_bytes is None else min(max_bytes, self._body_bytes)
+        cap = (
+            self._limits.body_bytes
+            if max_bytes is None
+            else min(max_bytes, self._limits.body_bytes)
+        )
         try:
-            async with asyncio.timeout(self._total_s):
+            async with asyncio.timeout(self._limits.total_s):
                 return await self._get(target, accept, reach, cap)
         except TimeoutError as error:
-            reason = f"the fetch took longer than {self._total_s:g} s"
+            reason = f"the fetch took longer than {self._limits.total_s:g} s"
             raise CodedFetchError(FetchCode.TIMED_OUT, url, reason) from error
 
     async def _get(
@@ -153,7 +166,7 @@ class GuardedClient:
             "accept-encoding": "identity",
             "user-agent": f"accredit/{__version__}",
         }
-        timeout = httpx2.Timeout(self._total_s, connect=self._connect_s)
+        timeout = httpx2.Timeout(self._limits.total_s, connect=self._limits.connect_s)
         async with httpx2.AsyncClient(
             transport=_Transport(pool), trust_env=False, follow_redirects=False, timeout=timeout
         ) as client:

@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 import httpcore2
 
 from accredit.trust.addresses import Address, Opening, is_loopback, judge
-from accredit.trust.failure import FetchCode, CodedFetchError
+from accredit.trust.failure import CodedFetchError, FetchCode
 
 __all__ = ["PUBLIC", "GuardedBackend", "Reach", "Resolver", "Target", "resolve", "target_of"]
 
@@ -246,5 +246,5 @@ _DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 # RFC 3986 without what needs no place in a URL that we fetch: quotes, `\`, `^`, braces, `<`, `>`.
 _PLAIN: Final = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+")
 _NAME: Final = re.compile(
-    r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\.?"
+    r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*"
 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from accredit.trust.discovery import Flavour
-from accredit.trust.network import Reach
+from accredit.trust.network import PUBLIC, Reach
 
 __all__ = ["Discovery", "File", "Inline", "IssuerSource", "JwksUri", "KeySource"]
 
@@ -54,7 +54,7 @@ class IssuerSource:
 
     issuer: str
     keys: KeySource
-    reach: Reach = Reach()
+    reach: Reach = PUBLIC
 
     @property
     def kind(self) -> str:

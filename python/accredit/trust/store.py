@@ -88,18 +88,6 @@ class KeyStore:
         except OSError as error:
             raise StateError(f"{path}: cannot be written: {error.strerror}") from error
 
-    def forget(self, issuer: str) -> None:
-        """Removes the stored keys of an issuer that left the catalogue.
-
-        Raises:
-            StateError: The file cannot be removed.
-        """
-        path = self._path(issuer)
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise StateError(f"{path}: cannot be removed: {error.strerror}") from error
-
     def _path(self, issuer: str) -> Path:
         return self._folder / f"{hashlib.sha256(issuer.encode()).hexdigest()}.json"
 
