@@ -1,0 +1,1 @@
+//! The JSON form of the compiled catalogue, read strictly.

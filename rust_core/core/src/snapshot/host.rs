@@ -1,0 +1,1 @@
+//! Hosts: what is well formed, and when two are one.

@@ -1,0 +1,1 @@
+//! The most specific path pattern that fits a path.
