@@ -229,7 +229,8 @@ def _origin(url: str) -> tuple[str, str, int] | None:
 
 
 def _is_host(host: str) -> bool:
-    return _literal(host) is not None or _NAME.fullmatch(host) is not None
+    # A scope (RFC 6874) names a link of this machine.
+    return "%" not in host and (_literal(host) is not None or _NAME.fullmatch(host) is not None)
 
 
 def _literal(host: str) -> Address | None:
