@@ -111,20 +111,26 @@ class Origin:
 
     async def serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-            headers = dict(line.split(": ", 1) for line in head[1:] if line)
-            request = Seen(head[0].split(" ")[1], {k.lower(): v for k, v in headers.items()})
-            self.seen.append(request)
-
-            async def write(part: bytes) -> None:
-                writer.write(part)
-                await writer.drain()
-
-            await self.answer(request, write)
-        writer.close()
+        try:
+            await self._serve_one(reader, writer)
+        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            pass
+        finally:
+            writer.close()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
+
+    async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        headers = dict(line.split(": ", 1) for line in head[1:] if line)
+        request = Seen(head[0].split(" ")[1], {k.lower(): v for k, v in headers.items()})
+        self.seen.append(request)
+
+        async def write(part: bytes) -> None:
+            writer.write(part)
+            await writer.drain()
+
+        await self.answer(request, write)
 
 
 @contextlib.asynccontextmanager
