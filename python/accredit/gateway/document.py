@@ -105,7 +105,7 @@ class Node:
 
     @property
     def seconds(self) -> float | None:
-        """A duration as protobuf (`0.5s`) or Kubernetes (`500ms`) writes it; None where it is none."""
+        """A duration such as `0.5s` (protobuf) or `500ms` (Kubernetes); None where it is none."""
         match = _DURATION.match(self.text.strip())
         return float(match[1]) * _UNIT_S[match[2]] if match else None
 
