@@ -46,7 +46,7 @@ class Opening:
     def covers(self, host: str, address: Address) -> bool:
         """Whether this entry opens `address` for a URL whose host is `host`."""
         return (
-            self.host.lower() == host.lower()
+            _bare(self.host) == _bare(host)
             and address.version == self.cidr.version
             and address in self.cidr
         )
@@ -107,7 +107,7 @@ def embedded_ipv4(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | Non
     if address in _TEREDO:
         return ipaddress.IPv4Address(~bits & _LOW_32)
     # The interface identifier of ISATAP: 0000:5efe or 0200:5efe and then the address.
-    if (bits >> 32) & 0xFDFF_FFFF == 0x0000_5EFE:
+    if (bits >> 32) & 0xFDFF_FFFF == _ISATAP:
         return ipaddress.IPv4Address(bits & _LOW_32)
     return None
 
@@ -119,6 +119,10 @@ def is_loopback(address: Address) -> bool:
     return any(address in network for network in _LOOPBACK)
 
 
+def _bare(host: str) -> str:
+    return host.lower().removeprefix("[").removesuffix("]")
+
+
 def _inside(inner: Network, outer: Network) -> bool:
     if isinstance(inner, ipaddress.IPv4Network):
         return isinstance(outer, ipaddress.IPv4Network) and inner.subnet_of(outer)
@@ -126,6 +130,7 @@ def _inside(inner: Network, outer: Network) -> bool:
 
 
 _LOW_32: Final = 0xFFFF_FFFF
+_ISATAP: Final = 0x0000_5EFE
 _GLOBAL_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
 _TEREDO: Final = ipaddress.IPv6Network("2001::/32")
 _LOOPBACK: Final = (ipaddress.IPv4Network("127.0.0.0/8"), ipaddress.IPv6Network("::1/128"))

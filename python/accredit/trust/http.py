@@ -178,7 +178,7 @@ class GuardedClient:
 
 
 def _judge_head(response: httpx2.Response, url: str, accept: Collection[str], cap: int) -> None:
-    if response.has_redirect_location or 300 <= response.status_code < 400:
+    if httpx2.codes.is_redirect(response.status_code):
         reason = f"status {response.status_code} redirects; configure the final URL"
         raise CodedFetchError(FetchCode.REDIRECT, url, reason)
     if response.status_code != httpx2.codes.OK:

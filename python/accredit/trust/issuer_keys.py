@@ -90,11 +90,12 @@ class Surroundings:
 
 def end_refresh(sink: KeySink, issuer: str, *, succeeded: bool) -> None:
     """Tells the core that a refresh has ended, and wakes what waits for it, come what may."""
-    try:
-        if not succeeded:
-            sink.refresh_failed(issuer)
-    finally:
-        sink.resolve(issuer)
+    steps = (sink.resolve,) if succeeded else (sink.refresh_failed, sink.resolve)
+    for step in steps:
+        try:
+            step(issuer)
+        except Exception as error:  # noqa: BLE001 - the next step and the task must go on
+            _log.error("sink_failed", issuer=issuer, error=type(error).__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,9 @@ class IssuerKeys:
         self._busy = True
         self._closed = False
         self._hold_until_s = float("-inf")
+        self._not_before_s = float("-inf")
         self._next_at_s: float | None = None
+        self._seen: tuple[int, int, int] | None = None
         self._discovered: tuple[Discovered, float] | None = None
         kept = before or IssuerState(source.issuer, source.kind)
         self._state = replace(
@@ -143,20 +146,23 @@ class IssuerKeys:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         self.tried.set()
-        # Also where the task never ran, so that its own end was never told.
-        end_refresh(self._around.sink, self.source.issuer, succeeded=False)
+        self._give_up()
 
     def demand(self) -> None:
         """Takes a need: joins the attempt under way, begins one, or says that none is made."""
         if self._busy and not self._closed:
             return
         now_s = self._around.clock.monotonic_s()
-        early_s = self._hold_until_s - now_s
-        if self._closed or isinstance(self.source.keys, Inline) or early_s > _SLACK_S:
+        if (
+            self._closed
+            or isinstance(self.source.keys, Inline)
+            or self._hold_until_s - now_s > _SLACK_S
+        ):
             end_refresh(self._around.sink, self.source.issuer, succeeded=False)
             return
         self._busy = True
-        self._hold_until_s = now_s + self._around.policy.hold_s
+        self._not_before_s = max(now_s, self._hold_until_s)
+        self._hold_until_s = self._not_before_s + self._around.policy.hold_s
         self._wake.set()
 
     def state(self) -> IssuerState:
@@ -180,15 +186,18 @@ class IssuerKeys:
                 self.tried.set()
                 await self._rest(delay_s)
         finally:
-            if self._busy:
-                self._busy = False
-                end_refresh(self._around.sink, self.source.issuer, succeeded=False)
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """Ends an attempt that was cancelled, or awaited and never begun."""
+        if self._busy:
+            self._busy = False
+            end_refresh(self._around.sink, self.source.issuer, succeeded=False)
 
     async def _rest(self, delay_s: float | None) -> None:
         """Waits for the next attempt: its time, a need, or a changed file."""
         clock = self._around.clock
         self._next_at_s = None if delay_s is None else clock.monotonic_s() + delay_s
-        seen = await self._file_mark()
         while True:
             left_s = None if self._next_at_s is None else self._next_at_s - clock.monotonic_s()
             if self._wake.is_set() or (left_s is not None and left_s <= 0):
@@ -197,11 +206,14 @@ class IssuerKeys:
                 poll_s = self._around.policy.file_poll_s
                 left_s = poll_s if left_s is None else min(poll_s, left_s)
             await clock.wait(self._wake, left_s)
-            if await self._file_mark() != seen:
+            if await self._file_mark() != self._seen:
                 break
-        self._wake.clear()
         self._next_at_s = None
         self._busy = True
+        early_s = self._not_before_s - clock.monotonic_s()
+        if early_s > 0:
+            await clock.wait(asyncio.Event(), early_s)
+        self._wake.clear()
 
     async def _refresh(self) -> float | None:
         """Makes one attempt; returns in how many seconds the next one is due, None for never."""
@@ -217,20 +229,20 @@ class IssuerKeys:
             report = sink.set_keys(
                 issuer, loaded.jwks, requested_at_ms=requested_at_ms, usable_until_s=until_s
             )
+            self._succeeded(report, fetched_at_s, until_s)
             succeeded = True
         except CodedFetchError as error:
             return self._failed(error.code.value, f"{error.url}: {error.reason}")
         except KeySetError as error:
             return self._failed("key_set_refused", error.reason)
-        except OSError as error:
-            return self._failed("file_unreadable", error.strerror or "the file cannot be read")
+        except StateError as error:
+            return self._failed("file_unreadable", str(error))
         except Exception as error:  # noqa: BLE001 - one issuer's trouble must not end its task
             # Not its text: it may quote what arrived.
             return self._failed("internal", type(error).__name__)
         finally:
             self._busy = False
             end_refresh(sink, issuer, succeeded=succeeded)
-        self._succeeded(report, fetched_at_s, until_s)
         if self.source.remote:
             await self._keep(
                 StoredKeys(issuer, self.source.digest(), loaded.jwks, requested_at_ms, fetched_at_s)
@@ -243,6 +255,8 @@ class IssuerKeys:
             case Inline(jwks):
                 return _Loaded(jwks, None)
             case File(path):
+                # Before the content: a change in between is then seen as one.
+                self._seen = await self._file_mark()
                 jwks = await asyncio.to_thread(_read_file, path, policy.max_bytes)
                 return _Loaded(jwks, policy.refresh.max_s)
             case JwksUri(url):
@@ -307,34 +321,34 @@ class IssuerKeys:
 
     async def _restore(self) -> None:
         """Hands the last good set to the core, where it is from this source and not too old."""
-        store, clock = self._around.store, self._around.clock
+        store = self._around.store
         if store is None or not self.source.remote:
             return
         issuer = self.source.issuer
         try:
             stored = await asyncio.to_thread(store.read, issuer)
-        except StateError as error:
+            if stored is not None and stored.source == self.source.digest():
+                self._adopt(stored)
+        except (StateError, KeySetError) as error:
             _log.warning("stored_keys_ignored", issuer=issuer, detail=str(error))
-            return
-        if stored is None or stored.source != self.source.digest():
-            return
+        except Exception as error:  # noqa: BLE001 - the fetch that follows must be tried
+            _log.error("stored_keys_ignored", issuer=issuer, error=type(error).__name__)
+
+    def _adopt(self, stored: StoredKeys) -> None:
+        clock, sink = self._around.clock, self._around.sink
         # A clock that was set back must not make a set younger than its file.
         fetched_at_s = min(stored.fetched_at_s, int(clock.now_s()))
         until_s = fetched_at_s + self._around.policy.max_age_s
         if until_s <= clock.now_s() or (self._state.usable_until_s or 0) >= until_s:
             return
-        try:
-            report = self._around.sink.set_keys(
-                issuer,
-                stored.jwks,
-                requested_at_ms=min(stored.requested_at_ms, fetched_at_s * 1000),
-                usable_until_s=until_s,
-            )
-        except KeySetError as error:
-            _log.warning("stored_keys_ignored", issuer=issuer, detail=error.reason)
-            return
+        report = sink.set_keys(
+            stored.issuer,
+            stored.jwks,
+            requested_at_ms=min(stored.requested_at_ms, fetched_at_s * 1000),
+            usable_until_s=until_s,
+        )
         self._succeeded(report, fetched_at_s, until_s)
-        self._around.sink.resolve(issuer)
+        sink.resolve(stored.issuer)
 
     async def _keep(self, keys: StoredKeys) -> None:
         store = self._around.store
@@ -356,8 +370,11 @@ class IssuerKeys:
 
 
 def _read_file(path: Path, max_bytes: int) -> bytes:
-    with path.open("rb") as file:
-        body = file.read(max_bytes + 1)
+    try:
+        with path.open("rb") as file:
+            body = file.read(max_bytes + 1)
+    except OSError as error:
+        raise StateError(f"{path}: cannot be read: {error.strerror}") from error
     if len(body) > max_bytes:
         raise KeySetError(f"the key file is longer than {max_bytes} bytes")
     return body
