@@ -280,3 +280,34 @@ pub fn judged(engine: &Engine, claims: &Value) -> (String, Option<String>) {
     let claim = reply["claim"].as_str().map(str::to_owned);
     (reply["reason"].as_str().unwrap().to_owned(), claim)
 }
+
+pub fn varint(mut value: usize, out: &mut Vec<u8>) {
+    while value >= 0x80 {
+        out.push(u8::try_from(value & 0x7f).unwrap() | 0x80);
+        value >>= 7;
+    }
+    out.push(u8::try_from(value).unwrap());
+}
+
+pub fn field(number: usize, bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    varint(number << 3 | 2, &mut out);
+    varint(bytes.len(), &mut out);
+    out.extend_from_slice(bytes);
+    out
+}
+
+/// A `CheckRequest` for `GET https://api.example/orders/1` with this token, field by field.
+pub fn request(token: &str) -> Vec<u8> {
+    let header = |name: &str, value: &str| {
+        field(3, &[field(1, name.as_bytes()), field(2, value.as_bytes())].concat())
+    };
+    let http = [
+        field(2, b"GET"),
+        header("authorization", &format!("Bearer {token}")),
+        field(4, b"/orders/1"),
+        field(5, b"api.example"),
+    ]
+    .concat();
+    field(1, &field(4, &field(2, &http)))
+}
