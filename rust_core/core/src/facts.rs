@@ -43,6 +43,8 @@ pub struct Headers<'a> {
     pub requested_method: Once<'a>,
     /// `content-type`
     pub content_type: Once<'a>,
+    /// `x-forwarded-client-cert`
+    pub forwarded_client_cert: Once<'a>,
     /// Exact names of headers that begin with `x-accredit-` when `_` counts as `-`.
     pub ours: Vec<&'a str>,
 }
@@ -72,6 +74,9 @@ impl<'a> Headers<'a> {
             6 if name.eq_ignore_ascii_case("origin") => Some(&mut self.origin),
             12 if name.eq_ignore_ascii_case("content-type") => Some(&mut self.content_type),
             13 if name.eq_ignore_ascii_case("authorization") => Some(&mut self.authorization),
+            23 if name.eq_ignore_ascii_case("x-forwarded-client-cert") => {
+                Some(&mut self.forwarded_client_cert)
+            }
             29 if name.eq_ignore_ascii_case("access-control-request-method") => {
                 Some(&mut self.requested_method)
             }

@@ -14,6 +14,7 @@ pub mod engine;
 pub mod facts;
 pub mod jose;
 pub mod json;
+mod mask;
 pub mod reason;
 pub mod snapshot;
 pub mod token;

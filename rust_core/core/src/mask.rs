@@ -1,0 +1,97 @@
+//! What may be seen of an identifier outside: enough to tell two apart, not enough to use one.
+
+use std::fmt::Write as _;
+
+use aws_lc_rs::digest::{SHA256, digest};
+
+/// The first four characters, if there are more than eight, and six hexadecimal digits of the
+/// SHA-256 of the whole.
+#[must_use]
+pub(crate) fn mask(identifier: &str) -> String {
+    let mut masked = String::with_capacity(16);
+    if identifier.len() > 8 {
+        masked.extend(identifier.chars().take(4).filter(char::is_ascii_graphic));
+    }
+    masked.push('~');
+    for byte in digest(&SHA256, identifier.as_bytes()).as_ref().iter().take(3) {
+        // Writing to a string cannot fail.
+        let _ = write!(masked, "{byte:02x}");
+    }
+    masked
+}
+
+/// The longest piece of a path that a record keeps. A JWS header alone is longer than most names.
+const SEGMENT: usize = 40;
+
+/// The longest path that a record keeps.
+const PATH: usize = 200;
+
+/// A path fit for logs: no query, no long segment, nothing that begins like a JWS, ASCII only.
+#[must_use]
+pub(crate) fn path_for_record(path: &str) -> String {
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let mut kept = String::with_capacity(path.len().min(PATH));
+    for (index, segment) in path.split('/').enumerate() {
+        if index > 0 {
+            kept.push('/');
+        }
+        let plain = segment.len() <= SEGMENT
+            && !segment.contains("eyJ")
+            && segment.bytes().all(|byte| byte.is_ascii_graphic());
+        kept.push_str(if plain { segment } else { "~" });
+        if kept.len() > PATH {
+            kept.truncate(PATH);
+            kept.push('~');
+            break;
+        }
+    }
+    kept
+}
+
+/// A method fit for logs: a short token, else a placeholder.
+#[must_use]
+pub(crate) fn method_for_record(method: &str) -> String {
+    short_ascii(method, 20)
+}
+
+/// A host fit for logs.
+#[must_use]
+pub(crate) fn host_for_record(host: &str) -> String {
+    short_ascii(host, 255)
+}
+
+fn short_ascii(text: &str, most: usize) -> String {
+    let plain = text.len() <= most
+        && !text.contains("eyJ")
+        && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if plain { text.to_owned() } else { "~".to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{mask, path_for_record};
+
+    #[test]
+    fn a_mask_tells_apart_and_gives_nothing_away() {
+        assert!(mask("partner-7").starts_with("part~"));
+        assert_ne!(mask("partner-7"), mask("partner-8"));
+        assert!(!mask("short").contains("sh"));
+        assert_eq!(mask("short").len(), 7);
+        assert!(mask("é\n-a-long-name").is_ascii());
+    }
+
+    #[test]
+    fn a_recorded_path_holds_no_query_and_nothing_long() {
+        for (path, expected) in [
+            ("/a/b?access_token=x", "/a/b"),
+            ("/a/eyJhbGciOi.x.y/b", "/a/~/b"),
+            ("/a/0123456789012345678901234567890123456789x", "/a/~"),
+            ("/a b/\u{e9}", "/~/~"),
+            ("*", "*"),
+            ("", ""),
+        ] {
+            assert_eq!(path_for_record(path), expected, "{path}");
+        }
+        assert!(path_for_record(&"/abcdefghi".repeat(100)).len() <= 260);
+    }
+}
