@@ -1,11 +1,13 @@
 //! The compiled catalogue: issuers, resources and routes, as decisions read them.
 
+use std::collections::HashMap;
 use std::fmt;
 
+use super::locate::Places;
 use crate::jose::AlgorithmSet;
 
 /// One thing that is wrong with a compiled document.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Fault {
     /// Where: a JSON Pointer (RFC 6901) into the document; empty for the document as a whole.
     pub place: String,
@@ -151,20 +153,14 @@ pub struct Route {
 /// The compiled catalogue, immutable.
 #[derive(Debug)]
 pub struct Catalogue {
-    digest: String,
-    issuers: Vec<Issuer>,
-    resources: Vec<Resource>,
+    pub(super) digest: String,
+    pub(super) issuers: Vec<Issuer>,
+    pub(super) resources: Vec<Resource>,
+    pub(super) issuer_indices: HashMap<String, usize>,
+    pub(super) places: Places,
 }
 
 impl Catalogue {
-    /// Compiles a document of format `accredit-compiled/1`.
-    ///
-    /// Reports every fault of the document, not only the first; nothing is compiled in part.
-    pub fn compile(document: &[u8]) -> Result<Self, Vec<Fault>> {
-        let _ = document;
-        Err(Vec::new())
-    }
-
     /// The SHA-256 of the document's bytes, in lower-case hexadecimal.
     #[must_use]
     pub fn digest(&self) -> &str {
@@ -180,7 +176,7 @@ impl Catalogue {
     /// The index of the issuer with this identifier, compared by code point.
     #[must_use]
     pub fn issuer_index(&self, iss: &str) -> Option<usize> {
-        self.issuers.iter().position(|issuer| issuer.issuer == iss)
+        self.issuer_indices.get(iss).copied()
     }
 
     /// Every resource, in the order of the document.

@@ -7,6 +7,7 @@
 //! rules of location).
 
 pub mod catalogue;
+mod compile;
 pub mod document;
 pub mod host;
 pub mod keys;
@@ -16,7 +17,7 @@ pub mod root;
 pub mod routes;
 
 pub use catalogue::{
-    Access, Audience, Catalogue, Fault, Issuer, Mode, Profile, Resource, Route, ScopeRule,
+    Access, Audience, Catalogue, Fault, Issuer, Mode, PathRule, Profile, Resource, Route, ScopeRule,
 };
 pub use locate::{Located, Target};
 pub use root::Root;
