@@ -68,12 +68,11 @@ def port() -> int:
 
 
 @pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep a developer's own `ACCREDIT_*` variables away from the tests."""
     for name in list(os.environ):
         if name.startswith("ACCREDIT_") and name != "ACCREDIT_VECTORS":
             monkeypatch.delenv(name)
-    yield
 
 
 def _entries(name: str) -> Iterator[dict[str, object]]:

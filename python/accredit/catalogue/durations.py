@@ -1,6 +1,6 @@
 """Durations and moments as the catalogue writes them: `30s 15m 24h 7d`, `2027-01-01`."""
 
-import datetime
+import datetime as dt
 import re
 from typing import Final
 
@@ -44,17 +44,17 @@ def parse_moment_s(text: str) -> int:
     """
     if re.fullmatch(MOMENT_PATTERN, text, re.ASCII) is not None:
         try:
-            moment = datetime.datetime.fromisoformat(text)
+            moment = dt.datetime.fromisoformat(text)
         except ValueError:
             pass  # the 30th of February, the 25th hour
         else:
-            return int(moment.replace(tzinfo=datetime.UTC).timestamp())
+            return int(moment.replace(tzinfo=dt.UTC).timestamp())
     msg = "is no moment in UTC; write a date such as 2027-01-01 or 2027-01-01T12:00:00Z"
     raise ValueError(msg)
 
 
 def format_moment_s(seconds: int) -> str:
     """Returns the moment as RFC 3339 in UTC, as a bare date where it is the first second of one."""
-    moment = datetime.datetime.fromtimestamp(seconds, tz=datetime.UTC)
+    moment = dt.datetime.fromtimestamp(seconds, tz=dt.UTC)
     text = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
     return text.removesuffix("T00:00:00Z")

@@ -8,6 +8,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from accredit.catalogue.durations import format_duration_s
 from accredit.catalogue.yaml import Document, Path
 from accredit.errors import Fault
 
@@ -22,6 +23,28 @@ RESERVED: Final = {
     "tenant": "the check of the tenant (step 9) is not built yet",
 }
 _SHOWN_MAX_CHARACTERS: Final = 128
+_NO_LIST: Final = ("is not a list", "write - before each element, or [brackets]")
+_NO_MAPPING: Final = ("is not a mapping", "write names and values, name: value")
+# From pydantic's kinds of errors to ours: what is wrong, and what to do.
+_WORDS: Final = {
+    "bool_type": ("is not a boolean", "use true or false"),
+    "dict_type": _NO_MAPPING,
+    "greater_than_equal": ("is too small", "use at least {ge}"),
+    "int_type": ("is not a whole number", "write digits without quotes"),
+    "less_than_equal": ("is too large", "use at most {le}"),
+    "list_type": _NO_LIST,
+    "literal_error": ("is not one of the choices", "use {expected}"),
+    "mapping_type": _NO_MAPPING,
+    "missing": ("is missing", "write it"),
+    "model_type": _NO_MAPPING,
+    "path_type": ("is not text", "put it in quotes"),
+    "string_too_long": ("is too long", "use at most {max_length} characters"),
+    "string_too_short": ("is empty", "write something"),
+    "string_type": ("is not text", "put it in quotes"),
+    "too_long": ("is too long", "use at most {max_length}"),
+    "too_short": ("is empty", "give at least one"),
+    "tuple_type": _NO_LIST,
+}
 
 
 def explain(
@@ -48,47 +71,26 @@ def _follows_from_another(detail: ErrorDetails, details: list[ErrorDetails]) -> 
 
 
 def _say(detail: ErrorDetails, place: Path, model: type[BaseModel]) -> tuple[str, str]:
+    """Returns what is wrong and what to do."""
+    kind = detail["type"]
     context: dict[str, Any] = detail.get("ctx", {})
     shown = _shown(detail["input"], place)
     name = str(place[-1]) if place else ""
-    match detail["type"]:
-        case "extra_forbidden" if name in RESERVED:
+    if kind == "extra_forbidden":
+        if name in RESERVED:
             return f"`{name}` is reserved: {RESERVED[name]}", "remove it"
-        case "extra_forbidden":
-            close = difflib.get_close_matches(name, _names_at(model, place[:-1]), n=1)
-            return "unknown name", f"did you mean `{close[0]}`?" if close else "remove it"
-        case "missing":
-            return "is missing", "write it"
-        case "literal_error":
-            return f"{shown}is not one of the choices", f"use {context.get('expected')}"
-        case "string_type" | "path_type":
-            return f"{shown}is not text", "put it in quotes"
-        case "bool_type":
-            return f"{shown}is not a boolean", "use true or false"
-        case "int_type":
-            return f"{shown}is not a whole number", ""
-        case "tuple_type" | "list_type":
-            return f"{shown}is not a list", "write - before each element, or [brackets]"
-        case "model_type" | "dict_type" | "mapping_type":
-            return f"{shown}is not a mapping", "write names and values, name: value"
-        case "too_short" | "string_too_short":
-            return "is empty", "give at least one"
-        case "too_long" | "string_too_long":
-            return "is too long", f"use at most {context.get('max_length')}"
-        case "greater_than_equal":
-            return f"{shown}is too small", f"use at least {context.get('ge')}"
-        case "less_than_equal":
-            return f"{shown}is too large", _at_most(name, context)
-        case "value_error":
-            message, _, remedy = str(context["error"]).partition("; ")
-            return f"{shown}{message}", remedy
-        case _:
-            text = detail["msg"]
-            return f"{shown}{text[:1].lower()}{text[1:]}", "see docs/catalogue.md"
-
-
-def _at_most(name: str, context: dict[str, Any]) -> str:
-    return "use at most 30d" if name == "max_lifetime" else f"use at most {context.get('le')}"
+        close = difflib.get_close_matches(name, _names_at(model, place[:-1]), n=1)
+        return "unknown name", f"did you mean `{close[0]}`?" if close else "remove it"
+    if kind == "value_error":
+        message, _, remedy = str(context["error"]).partition("; ")
+        return f"{shown}{message}", remedy
+    if kind == "less_than_equal" and name == "max_lifetime":
+        context = {"le": format_duration_s(int(context["le"]))}
+    if kind in _WORDS:
+        message, remedy = _WORDS[kind]
+        return f"{shown}{message}", remedy.format(**context)
+    text = detail["msg"]
+    return f"{shown}{text[:1].lower()}{text[1:]}", "see docs/catalogue.md"
 
 
 def _shown(value: object, place: Path) -> str:
@@ -112,9 +114,7 @@ def _names_at(model: type[BaseModel], place: Path) -> list[str]:
             if (field.alias or name) == part
             for inner in _models_in(field.annotation)
         ]
-    return [
-        field.alias or name for found in models for name, field in found.model_fields.items()
-    ]
+    return [field.alias or name for found in models for name, field in found.model_fields.items()]
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:

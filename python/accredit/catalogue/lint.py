@@ -7,7 +7,8 @@ from typing import Final, Literal
 
 from accredit.catalogue.durations import format_duration_s, format_moment_s
 from accredit.catalogue.model import DAY_S, DEFAULT_FAMILY_MAX, Resource, Route
-from accredit.catalogue.patterns import decides, overlap
+from accredit.catalogue.patterns import canonical, decides, overlap
+from accredit.catalogue.reach import places
 from accredit.catalogue.whole import Catalogue
 
 Severity = Literal["warning", "note"]
@@ -51,7 +52,8 @@ def lint(catalogue: Catalogue, *, now_s: int) -> list[Finding]:
         catalogue: What to look at.
         now_s: Seconds since the Unix epoch, to judge report windows.
     """
-    findings = [finding for rule in _RULES for finding in rule(catalogue, now_s)]
+    # A pattern of several hosts meets another one more than once; that is said once.
+    findings = dict.fromkeys(finding for rule in _RULES for finding in rule(catalogue, now_s))
     return sorted(
         findings,
         key=lambda found: (found.severity != "warning", found.file, found.line, found.subject),
@@ -61,11 +63,12 @@ def lint(catalogue: Catalogue, *, now_s: int) -> list[Finding]:
 def _find(
     catalogue: Catalogue,
     resource: Resource,
-    severity: Severity,
     code: str,
     message: str,
     remedy: str,
+    *,
     route: int | None = None,
+    severity: Severity = "warning",
 ) -> Finding:
     place = catalogue.place("resource", resource.resource)
     subject = resource.resource if route is None else f"{resource.resource} routes[{route}]"
@@ -76,7 +79,7 @@ def _owners(catalogue: Catalogue, _now_s: int) -> Iterator[Finding]:
     for resource in catalogue.resources:
         if resource.owner is None:
             yield _find(
-                catalogue, resource, "warning", "owner_missing",
+                catalogue, resource, "owner_missing",
                 "nobody answers for this resource", "add `owner`",
             )  # fmt: skip
 
@@ -98,23 +101,23 @@ def _families(catalogue: Catalogue, _now_s: int) -> Iterator[Finding]:
         audience = resource.audience
         if audience.mode == "any":
             yield _find(
-                catalogue, resource, "warning", "audience_any",
+                catalogue, resource, "audience_any",
                 "takes tokens that are good elsewhere too, so whoever receives one can use it here",
                 "use `exactly_one`, or a family",
             )  # fmt: skip
         members = audience.members or ()
         if len(members) > DEFAULT_FAMILY_MAX:
             yield _find(
-                catalogue, resource, "warning", "family_large",
+                catalogue, resource, "family_large",
                 f"its family has {len(members)} members; a token for one is good at each",
                 f"split it into families of at most {DEFAULT_FAMILY_MAX}",
             )  # fmt: skip
         unknown = [member for member in members if member not in known]
         if unknown:
             yield _find(
-                catalogue, resource, "note", "family_member_unknown",
+                catalogue, resource, "family_member_unknown",
                 f"its family names `{unknown[0]}`, which is no resource here",
-                "check the spelling; members are compared by code point",
+                "check the spelling; members are compared by code point", severity="note",
             )  # fmt: skip
 
 
@@ -124,9 +127,11 @@ def _siblings(catalogue: Catalogue, _now_s: int) -> Iterator[Finding]:
         for what, value in (("mode", _mode), ("audience mode", _audience_mode)):
             found = sorted({value(one) for one in siblings})
             if len(found) > 1:
-                odd = min(siblings, key=lambda one: [value(each) for each in siblings].count(value(one)))
+                odd = min(
+                    siblings, key=lambda one: [value(each) for each in siblings].count(value(one))
+                )
                 yield _find(
-                    catalogue, odd, "warning", "siblings_differ",
+                    catalogue, odd, "siblings_differ",
                     f"resources of {issuer.issuer} differ in {what}: "
                     + ", ".join(f"{name} at {_count(siblings, value, name)}" for name in found),
                     "treat tokens of one issuer alike, or say here why not",
@@ -152,26 +157,28 @@ def _reports(catalogue: Catalogue, now_s: int) -> Iterator[Finding]:
         until = format_moment_s(resource.report_until_s)
         if now_s >= resource.report_until_s:
             yield _find(
-                catalogue, resource, "warning", "report_ended",
+                catalogue, resource, "report_ended",
                 f"report mode ended {until}; the resource enforces since",
                 "write `mode: enforce` and remove the dates",
             )  # fmt: skip
         elif now_s < resource.report_since_s:
             since = format_moment_s(resource.report_since_s)
             yield _find(
-                catalogue, resource, "note", "report_ahead",
-                f"report mode begins {since}; the resource enforces until then", "nothing to do",
+                catalogue, resource, "report_ahead",
+                f"report mode begins {since}; the resource enforces until then",
+                "nothing to do", severity="note",
             )  # fmt: skip
         elif resource.report_until_s - now_s <= ENDING_SOON_S:
             yield _find(
-                catalogue, resource, "warning", "report_ending",
+                catalogue, resource, "report_ending",
                 f"report mode ends {until}; what it lets pass is denied afterwards",
                 "mend what is recorded as would-deny before then",
             )  # fmt: skip
         else:
             yield _find(
-                catalogue, resource, "note", "report_running",
-                f"denied requests pass until {until}", "look at the would-deny records",
+                catalogue, resource, "report_running",
+                f"denied requests pass until {until}",
+                "look at the would-deny records", severity="note",
             )  # fmt: skip
 
 
@@ -179,7 +186,7 @@ def _lifetimes(catalogue: Catalogue, _now_s: int) -> Iterator[Finding]:
     for resource in catalogue.resources:
         if resource.max_lifetime_s > LONG_LIFETIME_S:
             yield _find(
-                catalogue, resource, "warning", "lifetime_long",
+                catalogue, resource, "lifetime_long",
                 f"takes tokens that live {format_duration_s(resource.max_lifetime_s)}; a stolen one"
                 " is good for as long",
                 f"use at most {format_duration_s(LONG_LIFETIME_S)}",
@@ -190,10 +197,11 @@ def _resolving(catalogue: Catalogue, _now_s: int) -> Iterator[Finding]:
     for resource in catalogue.resources:
         if resource.paths == "resolve":
             yield _find(
-                catalogue, resource, "warning", "paths_resolve",
+                catalogue, resource, "paths_resolve",
                 "judges the resolved path, which is right only where the gateway forwards that one",
-                "set normalize_path: true, merge_slashes: true and path_with_escaped_slashes_action:"
-                " REJECT_REQUEST in Envoy's connection manager, or use `paths: refuse`",
+                "set normalize_path: true, merge_slashes: true and"
+                " path_with_escaped_slashes_action: REJECT_REQUEST in Envoy's connection manager,"
+                " or use `paths: refuse`",
             )  # fmt: skip
 
 
@@ -203,10 +211,11 @@ def _public(catalogue: Catalogue, _now_s: int) -> Iterator[Finding]:
             if route.access == "public":
                 combined = len(route.hosts) * len(route.paths) * len(route.methods)
                 yield _find(
-                    catalogue, resource, "note", "route_public",
+                    catalogue, resource, "route_public",
                     f"lets everybody in: {combined} of host, path and method, "
                     f"{' '.join(route.methods)} {' '.join(route.paths)}",
-                    "make sure that nothing there depends on who asks", index,
+                    "make sure that nothing there depends on who asks",
+                    route=index, severity="note",
                 )  # fmt: skip
 
 
@@ -215,9 +224,9 @@ def _scopeless(catalogue: Catalogue, _now_s: int) -> Iterator[Finding]:
         for index, route in enumerate(resource.routes):
             if route.scopes is not None and route.scopes.is_empty:
                 yield _find(
-                    catalogue, resource, "note", "route_without_scopes",
+                    catalogue, resource, "route_without_scopes",
                     f"any token for this resource will do for {' '.join(route.paths)}",
-                    "name the scope that the route needs", index,
+                    "name the scope that the route needs", route=index, severity="note",
                 )  # fmt: skip
 
 
@@ -244,12 +253,13 @@ def _overlaps(catalogue: Catalogue, _now_s: int) -> Iterator[Finding]:
 def _by_host(catalogue: Catalogue) -> Iterator[list[_Rule]]:
     """Groups patterns by where they can meet: one host, or one resource where no host is named."""
     groups: dict[str, list[_Rule]] = {}
+    known = {host for one in catalogue.resources for route in one.routes for host in route.hosts}
     for resource in catalogue.resources:
         for index, route in enumerate(resource.routes):
-            for host in route.hosts or (f"resource {resource.resource}",):
+            for place in places(resource, route, known):
                 for pattern in route.paths:
-                    rule = _Rule(resource, index, route, pattern)
-                    groups.setdefault(host, []).append(rule)
+                    rule = _Rule(resource, index, route, canonical(pattern))
+                    groups.setdefault(place, []).append(rule)
     yield from groups.values()
 
 
@@ -264,37 +274,33 @@ def _hidden(
     lost = [method for method in broad.route.methods if method not in listed]
     if lost:
         yield _find(
-            catalogue, broad.resource, "warning", "route_shadowed",
+            catalogue, broad.resource, "route_shadowed",
             f"`{' '.join(lost)} {broad.pattern}` does not reach {path}: {where} decides there and"
             f" lists {' '.join(sorted(listed))} only",
-            "add the methods there, or make sure that they are meant to be denied", broad.index,
+            "add the methods there, or make sure that they are meant to be denied",
+            route=broad.index,
         )  # fmt: skip
     shared = [method for method in narrow.route.methods if method in broad.route.methods]
     if not shared:
         return
     if narrow.resource.resource != broad.resource.resource:
         yield _find(
-            catalogue, broad.resource, "warning", "route_overlap",
+            catalogue, broad.resource, "route_overlap",
             f"`{broad.pattern}` and {where} both fit {path}; the latter decides there",
-            "give each path to one resource", broad.index,
+            "give each path to one resource", route=broad.index,
         )  # fmt: skip
     elif _asks_less(narrow.route, broad.route):
         yield _find(
-            catalogue, narrow.resource, "note", "route_overlap",
+            catalogue, narrow.resource, "route_overlap",
             f"asks less for {path} than `{broad.pattern}`, which fits it too",
-            "make sure that this exception is meant", narrow.index,
+            "make sure that this exception is meant", route=narrow.index, severity="note",
         )  # fmt: skip
 
 
 def _asks_less(narrow: Route, broad: Route) -> bool:
-    if narrow.access == "public" or broad.access == "public":
-        return narrow.access == "public" and broad.access != "public"
-    return not _scope_names(broad) <= _scope_names(narrow)
-
-
-def _scope_names(route: Route) -> set[str]:
-    rule = route.scopes
-    return set() if rule is None else {*(rule.all or ()), *(rule.any or ())}
+    if narrow.scopes is None or broad.scopes is None:  # at least one is public
+        return narrow.scopes is None and broad.scopes is not None
+    return not narrow.scopes.implies(broad.scopes)
 
 
 _RULES: Final[tuple[Callable[[Catalogue, int], Iterator[Finding]], ...]] = (

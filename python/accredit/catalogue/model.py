@@ -132,9 +132,7 @@ ResourceUri = Annotated[
     AfterValidator(texts.resource_uri),
     _text(texts.URI_PATTERN, "https://api.example/orders"),
 ]
-Host = Annotated[
-    str, AfterValidator(texts.host_pattern), _text(texts.HOST_PATTERN, "api.example")
-]
+Host = Annotated[str, AfterValidator(texts.host_pattern), _text(texts.HOST_PATTERN, "api.example")]
 PathPattern = Annotated[
     str, AfterValidator(texts.path_pattern), _text(texts.PATH_PATTERN, "/v1/orders/**")
 ]
@@ -219,7 +217,7 @@ class LegacyProfile(_Model):
     """The claim that names the client."""
     scope: Literal["scope", "scp"]
     """The claim that holds the scopes."""
-    marker: Annotated[dict[Label, str], Field(min_length=1, max_length=8)]
+    marker: Annotated[dict[Label, Label], Field(min_length=1, max_length=8)]
     """Payload members, and the text that each must equal, that only an access token has. Without a
     marker an ID token would do."""
 
@@ -268,6 +266,26 @@ class ScopeRule(_Model):
     def is_empty(self) -> bool:
         """Whether no scope is needed."""
         return self.all == ()
+
+    def implies(self, other: "ScopeRule") -> bool:
+        """Whether every set of scopes that satisfies this rule satisfies `other` too."""
+        mine = set(self.all or self.any or ())
+        theirs = set(other.all or other.any or ())
+        if other.all is not None:
+            # Of `any`, each scope may come alone.
+            return (
+                theirs <= mine
+                if self.all is not None
+                else not theirs or (mine == theirs and len(mine) == 1)
+            )
+        return bool(theirs & mine) if self.all is not None else mine <= theirs
+
+    def __str__(self) -> str:
+        """Renders the rule for people."""
+        if self.is_empty:
+            return "no scope"
+        word = "all of" if self.all is not None else "any of"
+        return f"{word} {' '.join(self.all or self.any or ())}"
 
 
 Scopes = Annotated[

@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import ruamel.yaml
 from ruamel.yaml import events
@@ -93,7 +93,7 @@ def read(data: bytes, file: str) -> Document:
         _refuse(file, reader.line, "is not YAML: an invalid character or escape")
 
 
-def _refuse(file: str, line: int, message: str, remedy: str = "") -> Any:
+def _refuse(file: str, line: int, message: str, remedy: str = "") -> NoReturn:
     raise CatalogueError([Fault(message, file, line, "", remedy)]) from None
 
 
@@ -191,7 +191,7 @@ class _Reader:
             self._refuse("a number is out of range", "put it in quotes")
         return number
 
-    def _refuse(self, message: str, remedy: str = "") -> Any:
+    def _refuse(self, message: str, remedy: str = "") -> NoReturn:
         _refuse(self._file, self.line, message, remedy)
 
 

@@ -9,7 +9,7 @@ and scope to any client whose secret is `secret-` and its name.
 | `/.well-known/oauth-authorization-server` | metadata (RFC 8414, section 3) |
 | `/jwks` | the key set |
 | `POST /token` | `client_credentials` with HTTP Basic, `resource` (RFC 8707), `scope`; RFC 9068 |
-| `POST /rotate` | new keys; `keep_s=N` keeps the old ones in the set so long, by default not at all |
+| `POST /rotate` | new keys; `keep_s=N` keeps the old ones in the set so long, else they go |
 | `POST /mint` | JSON `{"claims", "header"?, "algorithm"?}`: signs what it is given |
 """
 
@@ -43,7 +43,7 @@ DEFAULT_ALGORITHMS: Final = ("RS256", "PS256", "ES256", "Ed25519")
 
 
 def client_secret(client: str) -> str:
-    """Returns the secret of a demo client; no secret at all, which is why this binds to loopback."""
+    """Returns the secret of a demo client: none at all, which is why this binds to loopback."""
     return f"secret-{client}"
 
 

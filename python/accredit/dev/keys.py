@@ -1,4 +1,4 @@
-"""Signing keys of the dev issuer, one for each algorithm (RFC 7518, section 3; RFC 8037; RFC 9864)."""
+"""Signing keys of the dev issuer, one for each algorithm (RFC 7518, RFC 8037, RFC 9864)."""
 
 import base64
 import hashlib

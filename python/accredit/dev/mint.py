@@ -46,7 +46,7 @@ def mint(
     return f"{signing_input}.{b64url(key.sign(signing_input.encode()))}"
 
 
-def access_token_claims(  # noqa: PLR0913 - the claims of RFC 9068, section 2.2
+def access_token_claims(
     *,
     issuer: str,
     client: str,

@@ -1,1 +1,1 @@
-"""x."""
+"""What stands in front of Accredit: checks of gateway configurations."""

@@ -192,36 +192,42 @@ class _Merge:
         self._faults.append(Fault(message, file=origin, path=".".join(key), remedy=remedy))
 
 
+_WORDS: Final = {
+    "bool_parsing": ("is not a boolean", "use true or false, without quotes"),
+    "bool_type": ("is not a boolean", "use true or false, without quotes"),
+    "dict_type": ("is not a table", "write [{section}] and its keys"),
+    "greater_than_equal": ("is out of bounds", "use a whole number {bounds}"),
+    "int_from_float": ("is not a whole number", "use one {bounds}"),
+    "int_parsing": ("is not a whole number", "use one {bounds}"),
+    "int_type": ("is not a whole number", "use one {bounds}"),
+    "less_than_equal": ("is out of bounds", "use a whole number {bounds}"),
+    "literal_error": ("is not one of the choices", "use {expected}"),
+    "missing": ("is missing", "give it a value"),
+    "model_type": ("is not a table", "write [{section}] and its keys"),
+    "path_type": ("is not a string", "put it in quotes"),
+    "string_too_long": ("is too long", "use at most {max_length} characters"),
+    "string_too_short": ("is empty", "write something"),
+    "string_type": ("is not a string", "put it in quotes"),
+}
+
+
 def _say(detail: ErrorDetails, key: _Key) -> tuple[str, str]:
     """Puts one of pydantic's findings into our words: what is wrong, and what to do."""
-    context = detail.get("ctx", {})
     kind = detail["type"]
     shown = _shown(detail["input"])
-    bounds = _bounds(key)
-    match kind:
-        case "extra_forbidden":
-            close = difflib.get_close_matches(key[-1], _names_at(key[:-1]), n=1)
-            where = "remove it; docs/settings.md lists the keys"
-            return "unknown key", f"did you mean `{close[0]}`?" if close else where
-        case "missing":
-            return "is missing", "give it a value"
-        case "greater_than_equal" | "less_than_equal":
-            return f"{shown}is out of bounds", f"use a whole number {bounds}"
-        case "int_type" | "int_from_float" | "int_parsing":
-            return f"{shown}is not a whole number", f"use one {bounds}"
-        case "bool_type" | "bool_parsing":
-            return f"{shown}is not a boolean", "use true or false, without quotes"
-        case "string_type" | "path_type":
-            return f"{shown}is not a string", "put it in quotes"
-        case "literal_error":
-            return f"{shown}is not one of the choices", f"use {context.get('expected')}"
-        case "model_type" | "dict_type":
-            return f"{shown}is not a table", f"write [{'.'.join(key)}] and its keys"
-        case "value_error":
-            message, _, remedy = str(context["error"]).partition("; ")
-            return f"{shown}{message}", remedy
-        case _:
-            return f"{shown}{_lower_first(detail['msg'])}", "see docs/settings.md"
+    context: dict[str, Any] = detail.get("ctx", {})
+    if kind == "extra_forbidden":
+        close = difflib.get_close_matches(key[-1], _names_at(key[:-1]), n=1)
+        where = "remove it; docs/settings.md lists the keys"
+        return "unknown key", f"did you mean `{close[0]}`?" if close else where
+    if kind == "value_error":
+        message, _, remedy = str(context["error"]).partition("; ")
+        return f"{shown}{message}", remedy
+    if kind in _WORDS:
+        message, remedy = _WORDS[kind]
+        facts = {**context, "bounds": _bounds(key), "section": ".".join(key)}
+        return f"{shown}{message}", remedy.format(**facts)
+    return f"{shown}{_lower_first(detail['msg'])}", "see docs/settings.md"
 
 
 def _shown(value: object) -> str:

@@ -151,30 +151,32 @@ class GuardedClient:
     async def _get(
         self, target: Target, accept: Collection[str], reach: Reach, cap: int
     ) -> Fetched:
-        # A pool of its own for each fetch: a connection that one issuer's opening allowed must
-        # never carry another issuer's fetch.
-        pool = httpcore2.AsyncConnectionPool(
-            ssl_context=self._tls,
-            max_connections=1,
-            max_keepalive_connections=0,
-            network_backend=GuardedBackend(
-                target, reach, resolver=self._resolver, inner=self._backend
-            ),
-        )
         headers = {
             "accept": ", ".join(sorted(accept)),
             "accept-encoding": "identity",
             "user-agent": f"accredit/{__version__}",
         }
         timeout = httpx2.Timeout(self._limits.total_s, connect=self._limits.connect_s)
-        async with httpx2.AsyncClient(
-            transport=_Transport(pool), trust_env=False, follow_redirects=False, timeout=timeout
-        ) as client:
-            with _failures(target.url):
-                async with client.stream("GET", target.url, headers=headers) as response:
-                    _judge_head(response, target.url, accept, cap)
-                    body = await _read(response, target.url, cap)
-                    return Fetched(response.status_code, response.headers, body)
+        network = GuardedBackend(target, reach, resolver=self._resolver, inner=self._backend)
+        # A pool of its own for each fetch: a connection that one issuer's opening allowed must
+        # never carry another issuer's fetch.
+        pool = httpcore2.AsyncConnectionPool(
+            ssl_context=self._tls,
+            max_connections=1,
+            max_keepalive_connections=0,
+            network_backend=network,
+        )
+        try:
+            async with httpx2.AsyncClient(
+                transport=_Transport(pool), trust_env=False, follow_redirects=False, timeout=timeout
+            ) as client:
+                with _failures(target.url):
+                    async with client.stream("GET", target.url, headers=headers) as response:
+                        _judge_head(response, target.url, accept, cap)
+                        body = await _read(response, target.url, cap)
+                        return Fetched(response.status_code, response.headers, body)
+        finally:
+            await network.aclose()
 
 
 def _judge_head(response: httpx2.Response, url: str, accept: Collection[str], cap: int) -> None:

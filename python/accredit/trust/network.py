@@ -1,6 +1,7 @@
 """The guarded network: a name is resolved once, judged whole, and the connection pinned to it."""
 
 import asyncio
+import contextlib
 import ipaddress
 import re
 import socket
@@ -122,6 +123,7 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
         self._reach = reach
         self._resolver = resolver
         self._inner = inner
+        self._opened: list[httpcore2.AsyncNetworkStream] = []
 
     async def connect_tcp(
         self,
@@ -149,11 +151,8 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
                 )
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
                 continue
-            try:
-                self._judge_peer(stream, address)
-            except CodedFetchError:
-                await stream.aclose()
-                raise
+            self._opened.append(stream)
+            self._judge_peer(stream, address)
             return stream
         raise self._failure(FetchCode.CONNECT_FAILED, f"no connection to port {port} of the host")
 
@@ -170,6 +169,12 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
     async def sleep(self, seconds: float) -> None:
         """Sleeps; part of the interface of httpcore2."""
         await asyncio.sleep(seconds)
+
+    async def aclose(self) -> None:
+        """Closes what was opened, also where the fetch was cut short in the handshake."""
+        for stream in self._opened:
+            with contextlib.suppress(OSError, httpcore2.NetworkError):
+                await stream.aclose()
 
     async def _addresses(self, host: str, port: int) -> Sequence[Address]:
         literal = _literal(host)
@@ -229,7 +234,8 @@ def _origin(url: str) -> tuple[str, str, int] | None:
 
 
 def _is_host(host: str) -> bool:
-    return _literal(host) is not None or _NAME.fullmatch(host) is not None
+    # A scope (RFC 6874) names a link of this machine.
+    return "%" not in host and (_literal(host) is not None or _NAME.fullmatch(host) is not None)
 
 
 def _literal(host: str) -> Address | None:

@@ -128,11 +128,7 @@ fn attack_9_each_claim_empty_or_huge() {
         ("the largest integer", json!({"exp": u64::MAX}), "exp"),
         ("negative nbf", json!({"nbf": -5}), "nbf"),
     ] {
-        assert_eq!(
-            judged(&engine, &with(claims(), value)),
-            because("claim_value", name),
-            "{case}"
-        );
+        assert_eq!(judged(&engine, &with(claims(), value)), because("claim_value", name), "{case}");
     }
 }
 
@@ -294,8 +290,11 @@ fn dates_with_fractions_are_rounded_against_the_token() {
         ("fraction", json!({"exp": 1_800_000_100.5, "iat": 1_799_999_990.25}), "ok"),
         ("expired by a fraction", json!({"exp": 1_799_999_970.9}), "token_expired"),
         ("future by a fraction", json!({"iat": 1_800_000_030.5}), "token_from_future"),
-        ("lifetime over by a fraction", json!({"exp": NOW + 840, "iat": 1_799_999_939.5}),
-         "lifetime_too_long"),
+        (
+            "lifetime over by a fraction",
+            json!({"exp": NOW + 840, "iat": 1_799_999_939.5}),
+            "lifetime_too_long",
+        ),
         ("lifetime at the cap", json!({"exp": NOW + 840, "iat": NOW - 60}), "ok"),
         ("not yet", json!({"nbf": NOW + 31}), "token_not_yet_valid"),
         ("just now", json!({"nbf": NOW + 30}), "ok"),

@@ -12,8 +12,8 @@ mod support;
 
 use serde_json::{Value, json};
 use support::{
-    ISSUER, NOW, b64, catalogue, changed, claims, engine, engine_of, jwks, keys,
-    question, reason_of, with,
+    ISSUER, NOW, b64, catalogue, changed, claims, engine, engine_of, jwks, keys, question,
+    reason_of, with,
 };
 
 fn header(changes: Value) -> String {
@@ -54,8 +54,7 @@ fn attack_11_keys_in_the_header_are_never_used() {
         json!({"x5u": "https://evil.example/cert"}),
         json!({"x5c": ["MIIB"]}),
     ] {
-        let forged =
-            keys.stranger.token_of("RS256", &header(place.clone()), &claims().to_string());
+        let forged = keys.stranger.token_of("RS256", &header(place.clone()), &claims().to_string());
         assert_eq!(reason_of(&engine, &forged), "signature_invalid", "{place}");
         // Beside a good signature they are only passed over.
         assert_eq!(reason_of(&engine, &with_header(place)), "ok");
@@ -67,7 +66,8 @@ fn attack_12_size_and_depth_are_judged_before_work() {
     let (engine, keys) = (engine(), keys());
     let long = with(claims(), json!({"x": "y".repeat(20_000)}));
     assert_eq!(reason_of(&engine, &keys.rsa.token("RS256", &long)), "token_too_large");
-    let deep = header(json!({"x": 1})).replace('1', &format!("{}1{}", "[".repeat(99), "]".repeat(99)));
+    let deep =
+        header(json!({"x": 1})).replace('1', &format!("{}1{}", "[".repeat(99), "]".repeat(99)));
     let deep = keys.rsa.token_of("RS256", &deep, &claims().to_string());
     assert_eq!(reason_of(&engine, &deep), "header_malformed");
     let wide = with_header(json!({"x": vec![1; 1_000]}));
@@ -80,8 +80,10 @@ fn attack_12_size_and_depth_are_judged_before_work() {
 #[test]
 fn attack_13_algorithms_cannot_be_confused() {
     let (engine, keys) = (engine(), keys());
-    for alg in ["none", "None", "nOnE", "NONE", "", "HS256", "HS384", "HS512", "rs256", "RS1",
-                "ES256K", "A128KW", "dir", "X"] {
+    for alg in [
+        "none", "None", "nOnE", "NONE", "", "HS256", "HS384", "HS512", "rs256", "RS1", "ES256K",
+        "A128KW", "dir", "X",
+    ] {
         let payload = claims().to_string();
         let unsigned = format!("{}.{}.", b64(header(json!({"alg": alg}))), b64(&payload));
         let reason = reason_of(&engine, &unsigned);
@@ -266,7 +268,8 @@ fn bytes_that_are_no_text_are_refused_too() {
 #[test]
 fn the_same_token_is_judged_at_the_sibling() {
     let (engine, keys) = (engine(), keys());
-    let token = keys.rsa.token("RS256", &with(claims(), json!({"scope": "orders:read bills:read"})));
+    let token =
+        keys.rsa.token("RS256", &with(claims(), json!({"scope": "orders:read bills:read"})));
     let mut sibling = question(&token);
     sibling["path"] = json!("/bills/1");
     assert_eq!(support::ask(&engine, &sibling)["reason"], "audience_mismatch");

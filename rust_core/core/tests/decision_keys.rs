@@ -13,43 +13,12 @@ use accredit_core::decide::{Need, Patience};
 use accredit_core::engine::{Checked, Engine, EngineSettings};
 use accredit_core::facts::Moment;
 use serde_json::json;
-use support::{ISSUER, NOW, Signer, catalogue, claims, jwks, keys, question};
+use support::{ISSUER, NOW, Signer, catalogue, claims, jwks, keys, question, request};
 
 const NOW_MS: u64 = 1_800_000_000_000;
 
 fn moment(now_ms: u64) -> Moment {
     Moment { now_ms, random: [1; 10] }
-}
-
-fn varint(mut value: usize, out: &mut Vec<u8>) {
-    while value >= 0x80 {
-        out.push(u8::try_from(value & 0x7f).unwrap() | 0x80);
-        value >>= 7;
-    }
-    out.push(u8::try_from(value).unwrap());
-}
-
-fn field(number: usize, bytes: &[u8]) -> Vec<u8> {
-    let mut out = Vec::new();
-    varint(number << 3 | 2, &mut out);
-    varint(bytes.len(), &mut out);
-    out.extend_from_slice(bytes);
-    out
-}
-
-/// A `CheckRequest` for `GET https://api.example/orders/1` with this token, field by field.
-fn request(token: &str) -> Vec<u8> {
-    let header = |name: &str, value: &str| {
-        field(3, &[field(1, name.as_bytes()), field(2, value.as_bytes())].concat())
-    };
-    let http = [
-        field(2, b"GET"),
-        header("authorization", &format!("Bearer {token}")),
-        field(4, b"/orders/1"),
-        field(5, b"api.example"),
-    ]
-    .concat();
-    field(1, &field(4, &field(2, &http)))
 }
 
 fn engine_without_keys() -> Engine {
@@ -187,11 +156,16 @@ fn keys_that_cannot_be_refreshed_are_final() {
 fn a_reload_keeps_the_keys_of_issuers_that_stay() {
     let engine = support::engine();
     let token = keys().rsa.token("RS256", &claims());
-    engine.load_catalogue(support::changed(json!({"max_lifetime_s": 800})).to_string().as_bytes())
+    engine
+        .load_catalogue(support::changed(json!({"max_lifetime_s": 800})).to_string().as_bytes())
         .unwrap();
     assert_eq!(reason(&engine, &check(&engine, &token, NOW_MS)), "ok");
     assert!(engine.load_catalogue(b"{}").is_err());
-    assert_eq!(reason(&engine, &check(&engine, &token, NOW_MS)), "ok", "a bad reload changes nothing");
+    assert_eq!(
+        reason(&engine, &check(&engine, &token, NOW_MS)),
+        "ok",
+        "a bad reload changes nothing"
+    );
     engine.drop_keys(ISSUER);
     assert!(pending(&check(&engine, &token, NOW_MS + 1)).start);
 }

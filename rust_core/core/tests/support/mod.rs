@@ -16,7 +16,6 @@ use std::sync::OnceLock;
 
 use accredit_core::engine::{Engine, EngineSettings};
 use accredit_core::facts::Moment;
-use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
 use aws_lc_rs::signature::{
@@ -61,11 +60,13 @@ pub struct Signer {
 impl Signer {
     pub fn rsa(kid: &str, size: KeySize) -> Self {
         let pair = RsaKeyPair::generate(size).unwrap();
-        let public = pair.public_key();
+        // RSAPublicKey of RFC 8017, A.1.1 ends in the modulus and the exponent 65537.
+        let der = pair.public_key().as_ref();
+        let exponent_at = der.len() - 3;
+        let modulus_end = exponent_at - 2;
+        let modulus = &der[modulus_end - pair.public_modulus_len()..modulus_end];
         let jwk = json!({
-            "kty": "RSA", "kid": kid,
-            "n": b64(public.modulus().big_endian_without_leading_zero()),
-            "e": b64(public.exponent().big_endian_without_leading_zero()),
+            "kty": "RSA", "kid": kid, "n": b64(modulus), "e": b64(&der[exponent_at..]),
         });
         Self { private: Private::Rsa(pair), jwk, kid: kid.to_owned() }
     }
@@ -126,7 +127,7 @@ impl Signer {
 
     pub fn public_der(&self) -> Vec<u8> {
         match &self.private {
-            Private::Rsa(pair) => pair.public_key().as_der().unwrap().as_ref().to_vec(),
+            Private::Rsa(pair) => pair.public_key().as_ref().to_vec(),
             Private::Ec(_) | Private::Ed(_) => Vec::new(),
         }
     }
@@ -185,9 +186,8 @@ pub fn without(mut claims: Value, name: &str) -> Value {
     claims
 }
 
-pub const ALL_ALGORITHMS: [&str; 10] = [
-    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519",
-];
+pub const ALL_ALGORITHMS: [&str; 10] =
+    ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519"];
 
 /// A compiled catalogue: orders and bills under one issuer, and a legacy issuer.
 pub fn catalogue() -> Value {
@@ -279,4 +279,35 @@ pub fn judged(engine: &Engine, claims: &Value) -> (String, Option<String>) {
     let reply = explain(engine, &question(&token));
     let claim = reply["claim"].as_str().map(str::to_owned);
     (reply["reason"].as_str().unwrap().to_owned(), claim)
+}
+
+pub fn varint(mut value: usize, out: &mut Vec<u8>) {
+    while value >= 0x80 {
+        out.push(u8::try_from(value & 0x7f).unwrap() | 0x80);
+        value >>= 7;
+    }
+    out.push(u8::try_from(value).unwrap());
+}
+
+pub fn field(number: usize, bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    varint(number << 3 | 2, &mut out);
+    varint(bytes.len(), &mut out);
+    out.extend_from_slice(bytes);
+    out
+}
+
+/// A `CheckRequest` for `GET https://api.example/orders/1` with this token, field by field.
+pub fn request(token: &str) -> Vec<u8> {
+    let header = |name: &str, value: &str| {
+        field(3, &[field(1, name.as_bytes()), field(2, value.as_bytes())].concat())
+    };
+    let http = [
+        field(2, b"GET"),
+        header("authorization", &format!("Bearer {token}")),
+        field(4, b"/orders/1"),
+        field(5, b"api.example"),
+    ]
+    .concat();
+    field(1, &field(4, &field(2, &http)))
 }
