@@ -156,6 +156,8 @@ mod tests {
 
     use super::DoorSettings;
 
+    type Break = fn(&mut DoorSettings);
+
     #[test]
     fn json_settings_take_defaults_and_refuse_unknown_names() {
         let settings: DoorSettings =
@@ -168,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_setting_out_of_range_is_named() {
-        let broken: [(&str, fn(&mut DoorSettings)); 6] = [
+        let broken: [(&str, Break); 6] = [
             ("worker_threads", |settings| settings.worker_threads = 0),
             ("connections", |settings| settings.connections = 0),
             ("receiving_bytes", |settings| settings.receiving_bytes = 1),
