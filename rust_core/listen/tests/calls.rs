@@ -156,6 +156,7 @@ mod tests {
     #[test]
     fn announced_bytes_above_the_cap_are_denied() {
         let mut settings = settings();
+        settings.request_bytes = 10_000;
         settings.transport_message_bytes = 10_000;
         settings.receiving_bytes = 16_000;
         let bed = Bed::new(Echo, settings);
