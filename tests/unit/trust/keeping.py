@@ -45,7 +45,9 @@ class ManualClock(Clock):
 
     async def wait(self, event: asyncio.Event, seconds: float | None) -> None:
         until_s = None if seconds is None else self.elapsed_s + seconds
-        while not event.is_set() and (until_s is None or self.elapsed_s < until_s):
+        while not event.is_set() and (  # noqa: ASYNC110 - the event is one of two ends
+            until_s is None or self.elapsed_s < until_s
+        ):
             await asyncio.sleep(0.001)
 
 
@@ -69,7 +71,12 @@ class Book:
     broken: bool = False
 
     def set_keys(
-        self, issuer: str, jwks: bytes, *, requested_at_ms: int, usable_until_s: int
+        self,
+        issuer: str,
+        jwks: bytes,
+        *,
+        requested_at_ms: int,
+        usable_until_s: int,
     ) -> bytes:
         if self.refuse(jwks):
             raise KeySetError("key `a` holds private material")
@@ -98,7 +105,11 @@ def jwks(*kids: str) -> bytes:
 
 
 def keys_answer(*kids: str, max_age_s: int = 600) -> Answer:
-    return fixed(jwks(*kids), f"cache-control: max-age={max_age_s}", kind="application/jwk-set+json")
+    return fixed(
+        jwks(*kids),
+        f"cache-control: max-age={max_age_s}",
+        kind="application/jwk-set+json",
+    )
 
 
 class Gate:
@@ -130,15 +141,7 @@ def keeper(
     return KeyKeeper(guarded, book, policy, folder=folder, clock=clock)
 
 
-async def until(*conditions: Callable[[], object]) -> None:
-    """Waits until all hold; the test's own time limit ends a wait in vain."""
-    while not all(condition() for condition in conditions):
-        await asyncio.sleep(0.002)
-
-
 async def rest() -> None:
     """Lets everything that could run now run."""
     for _ in range(20):
         await asyncio.sleep(0.002)
-
-
