@@ -64,18 +64,13 @@ class Accredit(Server):
 
     def records(self) -> list[dict[str, Any]]:
         """The lines of its log that are JSON objects."""
-        found = []
-        for line in self.output().splitlines():
-            if line.startswith("{"):
-                found.append(json.loads(line))
-        return found
+        lines = self.output().splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
 
     def get(self, path: str) -> tuple[int, str]:
         """Status and body of a page of the HTTP listener."""
         try:
-            with urllib.request.urlopen(
-                f"http://127.0.0.1:{self.http}{path}", timeout=5
-            ) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.http}{path}", timeout=5) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()

@@ -32,15 +32,18 @@ class Site:
         settings: Sections of Accredit's settings.
     """
 
-    def __init__(self, folder: Path, settings: Mapping[str, Mapping[str, object]] | None = None):
+    def __init__(
+        self, folder: Path, settings: Mapping[str, Mapping[str, object]] | None = None
+    ) -> None:
         self.folder = folder
-        self._stack = ExitStack()
-        self.issuer = self._stack.enter_context(DevIssuer())
-        self.upstream = self._stack.enter_context(Upstream())
-        self.accredit = self._stack.enter_context(
-            Accredit(folder, self.catalogue(), settings=settings)
-        )
         self._envoys: dict[str, Envoy] = {}
+        with ExitStack() as stack:
+            self.issuer = stack.enter_context(DevIssuer())
+            self.upstream = stack.enter_context(Upstream())
+            server = Accredit(folder, self.catalogue(), settings=settings)
+            self.accredit = stack.enter_context(server)
+            # Whatever failed above has been stopped by now.
+            self._stack = stack.pop_all()
 
     def catalogue(self) -> dict[str, Any]:
         """What Accredit serves from."""

@@ -42,7 +42,9 @@ def make_authority(folder: Path) -> Authority:
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test authority")])
 
     def certificate(
-        subject: x509.Name, public: ec.EllipticCurvePublicKey, extensions: Iterable[x509.ExtensionType]
+        subject: x509.Name,
+        public: ec.EllipticCurvePublicKey,
+        extensions: Iterable[x509.ExtensionType],
     ) -> x509.Certificate:
         builder = (
             x509.CertificateBuilder()
@@ -54,7 +56,8 @@ def make_authority(folder: Path) -> Authority:
             .not_valid_after(now + datetime.timedelta(hours=1))
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
             .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()),
+                critical=False,
             )
         )
         for extension in extensions:

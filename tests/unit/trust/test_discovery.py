@@ -40,7 +40,9 @@ def test_where_the_metadata_stands(issuer: str, oidc: str, oauth: str) -> None:
     assert metadata_url(issuer, Flavour.OAUTH) == oauth
 
 
-@pytest.mark.parametrize("issuer", ["https://a.test/?b", "https://a.test/#b", "https://a.test?", "https://[::1"])
+@pytest.mark.parametrize(
+    "issuer", ["https://a.test/?b", "https://a.test/#b", "https://a.test?", "https://[::1"]
+)
 def test_an_issuer_with_a_query_or_fragment_has_none(issuer: str) -> None:
     with pytest.raises(CodedFetchError) as caught:
         metadata_url(issuer, Flavour.OIDC)
@@ -76,7 +78,8 @@ async def test_the_keys_at_the_issuers_own_origin_have_its_reach(authority: Auth
 
 @pytest.mark.attack(15)
 @pytest.mark.parametrize(
-    "jwks_uri", ["https://keys.issuer.test/jwks", "https://issuer.test/jwks", "https://10.0.0.1/jwks"]
+    "jwks_uri",
+    ["https://keys.issuer.test/jwks", "https://issuer.test/jwks", "https://10.0.0.1/jwks"],
 )
 async def test_keys_elsewhere_have_the_public_network_alone(
     authority: Authority, jwks_uri: str
@@ -93,7 +96,9 @@ async def test_keys_elsewhere_have_the_public_network_alone(
     "change",
     ["{}/", "{}x", "https://issuer.test/realm", "", None, 1, ["{}"]],
 )
-async def test_a_document_of_another_issuer_is_refused(authority: Authority, change: object) -> None:
+async def test_a_document_of_another_issuer_is_refused(
+    authority: Authority, change: object
+) -> None:
     def says(own: str) -> dict[str, object]:
         issuer = change.format(own) if isinstance(change, str) else change
         return {"issuer": issuer, "jwks_uri": f"{own}/keys"}

@@ -58,7 +58,10 @@ def test_the_next_refresh_is_always_within_the_bounds(
         ({"expires": "Fri, 15 Jan 2027 07:00:00 GMT"}, 0),
         ({"expires": "0"}, 0),
         ({"expires": "Fri, 15 Jan 2027 09:00:00 GMT", "age": "600"}, 3000),
-        ({"expires": "Fri, 15 Jan 2027 09:00:00 GMT", "date": "Fri, 15 Jan 2027 08:50:00 GMT"}, 600),
+        (
+            {"expires": "Fri, 15 Jan 2027 09:00:00 GMT", "date": "Fri, 15 Jan 2027 08:50:00 GMT"},
+            600,
+        ),
         ({"expires": "Fri, 15 Jan 2027 09:00:00 GMT", "cache-control": "max-age=5"}, 5),
     ],
 )

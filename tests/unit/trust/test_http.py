@@ -48,7 +48,9 @@ async def failure(
 
 
 async def test_a_document_arrives_with_its_headers(authority: Authority) -> None:
-    answer = fixed(b'{"keys":[]}', "cache-control: max-age=60", kind="Application/JSON; charset=utf-8")
+    answer = fixed(
+        b'{"keys":[]}', "cache-control: max-age=60", kind="Application/JSON; charset=utf-8"
+    )
     async with origin(answer, authority.server) as server:
         fetched = await client(authority, home()).get_json(server.url("/a?b=c"), reach=OPEN)
     assert (fetched.status, fetched.body, fetched.document) == (200, b'{"keys":[]}', {"keys": []})
@@ -82,7 +84,9 @@ async def test_a_redirect_is_refused(authority: Authority, status: int) -> None:
     assert str(status) in error.reason
 
 
-@pytest.mark.parametrize("status", ["201 Created", "204 None", "401 No", "404 No", "429 Slow", "500 No", "503 No"])
+@pytest.mark.parametrize(
+    "status", ["201 Created", "204 None", "401 No", "404 No", "429 Slow", "500 No", "503 No"]
+)
 async def test_only_200_is_an_answer(authority: Authority, status: str) -> None:
     error = await failure(authority, fixed(b"{}", status=status))
     assert error.code is FetchCode.STATUS
@@ -90,7 +94,9 @@ async def test_only_200_is_an_answer(authority: Authority, status: str) -> None:
 
 
 @pytest.mark.attack(15)
-@pytest.mark.parametrize("kind", ["text/html", "text/plain", "application/octet-stream", "application/jsonp", "", None])
+@pytest.mark.parametrize(
+    "kind", ["text/html", "text/plain", "application/octet-stream", "application/jsonp", "", None]
+)
 async def test_another_content_type_is_refused(authority: Authority, kind: str | None) -> None:
     assert (await failure(authority, fixed(b"{}", kind=kind))).code is FetchCode.CONTENT_TYPE
 
@@ -156,7 +162,9 @@ async def test_chunks_without_end_are_cut_at_the_cap(authority: Authority) -> No
 
 @pytest.mark.attack(15)
 @pytest.mark.parametrize("coding", ["gzip", "x-gzip", "deflate", "GZIP"])
-async def test_a_small_body_that_swells_is_cut_at_the_cap(authority: Authority, coding: str) -> None:
+async def test_a_small_body_that_swells_is_cut_at_the_cap(
+    authority: Authority, coding: str
+) -> None:
     bomb = zlib.compress(ZEROS, 9) if coding == "deflate" else gzip.compress(ZEROS, 9)
     limits = FetchLimits(connect_s=5, total_s=10, body_bytes=len(bomb) + 1)
     error = await failure(authority, fixed(bomb, f"content-encoding: {coding}"), limits)
@@ -165,7 +173,11 @@ async def test_a_small_body_that_swells_is_cut_at_the_cap(authority: Authority, 
 
 @pytest.mark.parametrize(
     ("coding", "body"),
-    [("gzip", gzip.compress(b'{"a":1}')), ("deflate", zlib.compress(b'{"a":1}')), ("identity", b'{"a":1}')],
+    [
+        ("gzip", gzip.compress(b'{"a":1}')),
+        ("deflate", zlib.compress(b'{"a":1}')),
+        ("identity", b'{"a":1}'),
+    ],
 )
 async def test_a_coding_that_was_not_asked_for_is_read_where_it_is_known(
     authority: Authority, coding: str, body: bytes
@@ -217,8 +229,13 @@ async def always_continue(_: Seen, write: Write) -> None:
 
 @pytest.mark.attack(15)
 @pytest.mark.parametrize("answer", [silent, slow_head, slow_body, always_continue])
-async def test_a_slow_server_costs_the_time_of_one_fetch(authority: Authority, answer: Answer) -> None:
-    assert (await failure(authority, answer, SHORT)).code in {FetchCode.TIMED_OUT, FetchCode.PROTOCOL}
+async def test_a_slow_server_costs_the_time_of_one_fetch(
+    authority: Authority, answer: Answer
+) -> None:
+    assert (await failure(authority, answer, SHORT)).code in {
+        FetchCode.TIMED_OUT,
+        FetchCode.PROTOCOL,
+    }
 
 
 @pytest.mark.parametrize(
@@ -274,8 +291,18 @@ async def test_proxies_and_netrc_of_the_environment_are_ignored(
     netrc.write_text("machine issuer.test login a password b\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
-    async with origin(fixed(b"{}"), None) as proxy, origin(fixed(b"{}"), authority.server) as server:
-        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+    async with (
+        origin(fixed(b"{}"), None) as proxy,
+        origin(fixed(b"{}"), authority.server) as server,
+    ):
+        for name in (
+            "HTTP_PROXY",
+            "HTTPS_PROXY",
+            "ALL_PROXY",
+            "http_proxy",
+            "https_proxy",
+            "all_proxy",
+        ):
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
         monkeypatch.delenv("NO_PROXY", raising=False)
         await client(authority, home()).get_json(server.url(), reach=OPEN)

@@ -109,7 +109,10 @@ async def test_what_the_system_reads_as_loopback_is_refused(host: str) -> None:
 
 
 async def test_an_opening_of_another_host_or_range_opens_nothing() -> None:
-    for opening in (Opening("other.test", LOOPBACK), Opening(HOST, ipaddress.ip_network("127.1.0.0/16"))):
+    for opening in (
+        Opening("other.test", LOOPBACK),
+        Opening(HOST, ipaddress.ip_network("127.1.0.0/16")),
+    ):
         code, wires = await refused("https://issuer.test/jwks", home(), reach=Reach((opening,)))
         assert code is FetchCode.ADDRESS_REFUSED
         assert wires.asked == []

@@ -96,7 +96,9 @@ def damaged(change: str) -> bytes:
     + [damaged(change) for change in ("format", "issuer", "jwks", "type", "source", "negative",
                                       "text", "bool", "fraction", "huge")],
 )  # fmt: skip
-def test_a_damaged_file_is_refused_and_replaced_by_the_next_write(tmp_path: Path, body: bytes) -> None:
+def test_a_damaged_file_is_refused_and_replaced_by_the_next_write(
+    tmp_path: Path, body: bytes
+) -> None:
     store = KeyStore(tmp_path / "keys")
     path = path_of(tmp_path / "keys")
     path.write_bytes(body)
