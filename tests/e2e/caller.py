@@ -1,5 +1,6 @@
 """A caller that writes its own bytes: request targets and headers go out exactly as given."""
 
+import contextlib
 import http.client
 import json
 import socket
@@ -52,10 +53,9 @@ def call(
         lines.append(b"content-length: %d" % len(body))
     lines += [b"connection: close", b"", b""]
     with socket.create_connection(("127.0.0.1", port), timeout=timeout_s) as connection:
-        try:
+        # A refusal may come before the body has gone; what it says is still to be read.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             connection.sendall(b"\r\n".join(lines) + (body or b""))
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # a refusal may come before the body has gone; what it says is still to be read
         answer = http.client.HTTPResponse(connection, method=method)
         try:
             answer.begin()

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from accredit.catalogue.model import Issuer, Resource
+from accredit.catalogue.patterns import canonical
+from accredit.catalogue.texts import host_keys
 from accredit.catalogue.whole import Place
 from accredit.catalogue.yaml import Document, Path
 from accredit.errors import Fault
@@ -98,23 +100,37 @@ def _shared_selectors(resources: Iterable[Entry[Resource]]) -> Iterator[Fault]:
                     )
 
 
-def _ties(resources: Iterable[Entry[Resource]]) -> Iterator[Fault]:
-    first: dict[tuple[str, str, str], tuple[Entry[Resource], int]] = {}
+def _ties(resources: Sequence[Entry[Resource]]) -> list[Fault]:
+    known = {
+        host
+        for entry in resources
+        for route in (entry.model.routes if entry.model else ())
+        for host in route.hosts
+    }
+    first: dict[tuple[str, str, str], tuple[Entry[Resource], int, int]] = {}
+    faults: dict[Fault, None] = {}
     for entry in resources:
         for index, route in enumerate(entry.model.routes if entry.model else ()):
+            hosts = [key for host in route.hosts for key in host_keys(host, known)]
             # A route without hosts is looked for within its resource alone.
-            for host in route.hosts or (f"resource {entry.name}",):
+            for host in hosts or [f"resource {entry.name}"]:
                 for number, path in enumerate(route.paths):
                     for method in route.methods:
-                        known = first.setdefault((host, path, method), (entry, index))
-                        if known != (entry, index):
-                            yield entry.fault(
-                                ("routes", index, "paths", number),
-                                f"`{method} {path}` on {_host(route.hosts, host)} is also"
-                                f" routes[{known[1]}] of `{known[0].name}`",
-                                "let one route decide about it",
-                            )
+                        mine = (entry, index, number)
+                        there = first.setdefault((host, canonical(path), method), mine)
+                        if there != mine:
+                            faults[_tie(mine, there, f"`{method} {path}`")] = None
+    return list(faults)
 
 
-def _host(hosts: tuple[str, ...], host: str) -> str:
-    return f"`{host}`" if hosts else "any host"
+def _tie(
+    mine: tuple[Entry[Resource], int, int], there: tuple[Entry[Resource], int, int], what: str
+) -> Fault:
+    entry, index, number = mine
+    other, route, _ = there
+    where = f"routes[{route}] of `{other.name}`"
+    return entry.fault(
+        ("routes", index, "paths", number),
+        f"{what} ties with {where}: one host, one path and one method in both",
+        "let one route decide about it",
+    )

@@ -7,7 +7,8 @@ from typing import Final, Literal
 
 from accredit.catalogue.durations import format_duration_s, format_moment_s
 from accredit.catalogue.model import DAY_S, DEFAULT_FAMILY_MAX, Resource, Route
-from accredit.catalogue.patterns import decides, overlap
+from accredit.catalogue.patterns import canonical, decides, overlap
+from accredit.catalogue.reach import places
 from accredit.catalogue.whole import Catalogue
 
 Severity = Literal["warning", "note"]
@@ -51,7 +52,8 @@ def lint(catalogue: Catalogue, *, now_s: int) -> list[Finding]:
         catalogue: What to look at.
         now_s: Seconds since the Unix epoch, to judge report windows.
     """
-    findings = [finding for rule in _RULES for finding in rule(catalogue, now_s)]
+    # A pattern of several hosts meets another one more than once; that is said once.
+    findings = dict.fromkeys(finding for rule in _RULES for finding in rule(catalogue, now_s))
     return sorted(
         findings,
         key=lambda found: (found.severity != "warning", found.file, found.line, found.subject),
@@ -163,7 +165,8 @@ def _reports(catalogue: Catalogue, now_s: int) -> Iterator[Finding]:
             since = format_moment_s(resource.report_since_s)
             yield _find(
                 catalogue, resource, "report_ahead",
-                f"report mode begins {since}; the resource enforces until then", "nothing to do", severity="note",
+                f"report mode begins {since}; the resource enforces until then",
+                "nothing to do", severity="note",
             )  # fmt: skip
         elif resource.report_until_s - now_s <= ENDING_SOON_S:
             yield _find(
@@ -174,7 +177,8 @@ def _reports(catalogue: Catalogue, now_s: int) -> Iterator[Finding]:
         else:
             yield _find(
                 catalogue, resource, "report_running",
-                f"denied requests pass until {until}", "look at the would-deny records", severity="note",
+                f"denied requests pass until {until}",
+                "look at the would-deny records", severity="note",
             )  # fmt: skip
 
 
@@ -210,7 +214,8 @@ def _public(catalogue: Catalogue, _now_s: int) -> Iterator[Finding]:
                     catalogue, resource, "route_public",
                     f"lets everybody in: {combined} of host, path and method, "
                     f"{' '.join(route.methods)} {' '.join(route.paths)}",
-                    "make sure that nothing there depends on who asks", route=index, severity="note",
+                    "make sure that nothing there depends on who asks",
+                    route=index, severity="note",
                 )  # fmt: skip
 
 
@@ -248,12 +253,13 @@ def _overlaps(catalogue: Catalogue, _now_s: int) -> Iterator[Finding]:
 def _by_host(catalogue: Catalogue) -> Iterator[list[_Rule]]:
     """Groups patterns by where they can meet: one host, or one resource where no host is named."""
     groups: dict[str, list[_Rule]] = {}
+    known = {host for one in catalogue.resources for route in one.routes for host in route.hosts}
     for resource in catalogue.resources:
         for index, route in enumerate(resource.routes):
-            for host in route.hosts or (f"resource {resource.resource}",):
+            for place in places(resource, route, known):
                 for pattern in route.paths:
-                    rule = _Rule(resource, index, route, pattern)
-                    groups.setdefault(host, []).append(rule)
+                    rule = _Rule(resource, index, route, canonical(pattern))
+                    groups.setdefault(place, []).append(rule)
     yield from groups.values()
 
 

@@ -217,7 +217,7 @@ class LegacyProfile(_Model):
     """The claim that names the client."""
     scope: Literal["scope", "scp"]
     """The claim that holds the scopes."""
-    marker: Annotated[dict[Label, str], Field(min_length=1, max_length=8)]
+    marker: Annotated[dict[Label, Label], Field(min_length=1, max_length=8)]
     """Payload members, and the text that each must equal, that only an access token has. Without a
     marker an ID token would do."""
 

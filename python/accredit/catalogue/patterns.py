@@ -7,16 +7,23 @@ before `**`. The core decides by the same rule; this module only says so beforeh
 from collections.abc import Iterator
 from typing import Final
 
+from accredit.catalogue.texts import canonical_segment
+
 _LITERAL: Final = 0
 _ONE: Final = 1
 _REST: Final = 2
-# No literal segment of a pattern holds a `%`.
+# No segment equals a `%` alone: an escape has two digits.
 _FRESH: Final = "%"
 
 
 def segments(pattern: str) -> tuple[str, ...]:
     """Returns the segments of a pattern; a trailing slash is an empty last segment."""
-    return tuple(pattern[1:].split("/"))
+    return tuple(canonical_segment(segment) for segment in pattern[1:].split("/"))
+
+
+def canonical(pattern: str) -> str:
+    """Returns a pattern in the one form that all spellings of it share."""
+    return "/" + "/".join(segments(pattern))
 
 
 def overlap(first: str, second: str) -> str | None:

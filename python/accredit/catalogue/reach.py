@@ -6,11 +6,12 @@ it is decided by the same two. So the witnesses of all meetings, and of all patt
 every difference there is.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from accredit.catalogue.model import Resource, Route, ScopeRule
-from accredit.catalogue.patterns import fits, meet, precedence, segments, witnesses
+from accredit.catalogue.patterns import canonical, fits, meet, precedence, segments, witnesses
+from accredit.catalogue.texts import host_keys
 
 # Where patterns can meet: a host, or a resource whose routes name none.
 _Routes = dict[str, dict[str, dict[str, "Reach"]]]
@@ -53,18 +54,28 @@ class Difference:
 
 def compare_routes(old: Iterable[Resource], new: Iterable[Resource]) -> Iterator[Difference]:
     """Yields each difference once, with the patterns that decide about it."""
-    before, after = _by_host(old), _by_host(new)
+    old, new = list(old), list(new)
+    known = {host for one in (*old, *new) for route in one.routes for host in route.hosts}
+    before, after = _by_host(old, known), _by_host(new, known)
     for host in sorted(before.keys() | after.keys()):
         yield from _compare_host(host, before.get(host, {}), after.get(host, {}))
 
 
-def _by_host(resources: Iterable[Resource]) -> _Routes:
+def places(resource: Resource, route: Route, known: Collection[str]) -> Iterator[str]:
+    """Yields where the patterns of a route meet others: its hosts, or its resource alone."""
+    if not route.hosts:
+        yield f"any host that a selector gives to {resource.resource}"
+    for host in route.hosts:
+        yield from host_keys(host, known)
+
+
+def _by_host(resources: Iterable[Resource], known: Collection[str]) -> _Routes:
     routes: _Routes = {}
     for resource in resources:
         for route in resource.routes:
-            for host in route.hosts or (f"any host, where selected, {resource.resource}",):
+            for place in places(resource, route, known):
                 for pattern in route.paths:
-                    methods = routes.setdefault(host, {}).setdefault(pattern, {})
+                    methods = routes.setdefault(place, {}).setdefault(canonical(pattern), {})
                     methods.update(dict.fromkeys(route.methods, _reach(resource, route, pattern)))
     return routes
 

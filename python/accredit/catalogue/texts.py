@@ -6,8 +6,9 @@ raises ValueError with what is wrong and, after a semicolon, what to do.
 
 import ipaddress
 import re
+from collections.abc import Collection
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 MAX_URI_CHARACTERS: Final = 2_048
 MAX_PATH_CHARACTERS: Final = 2_048
@@ -17,12 +18,14 @@ _PORT_MAX: Final = 65_535
 # RFC 3986, section 3.1, then visible ASCII other than the excluded `#` and `"<>\^`{|}`.
 URI_PATTERN: Final = r"^[A-Za-z][A-Za-z0-9+.-]*:[!$-;=?-Z\[\]_a-z~]+$"
 HOST_PATTERN: Final = r"^(\[[0-9a-f:.]+\]|[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?)(:[0-9]{1,5})?$"
-PATH_PATTERN: Final = r"^/[!$&-.0-:=@-Z_a-z~*/-]*$"
+PATH_PATTERN: Final = r"^/([!$&-:=@-Z_a-z~]|%[0-9A-Fa-f]{2})*$"
 METHOD_PATTERN: Final = r"^[A-Z][A-Z0-9_-]{0,31}$"
 # RFC 6749, section 3.3: %x21 / %x23-5B / %x5D-7E
 SCOPE_PATTERN: Final = r"^[!#-\[\]-~]+$"
 _LABEL: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
 _MAX_HOST_CHARACTERS: Final = 253
+# `/`, `;`, `\\` and the controls: whoever decodes again would read another path.
+_UNSAFE_BYTES: Final = frozenset({*range(0x20), 0x7F, *b"/;\\"})
 
 
 def resource_uri(text: str) -> str:
@@ -121,30 +124,47 @@ def _is_port(text: str) -> bool:
 def path_pattern(text: str) -> str:
     """Checks a path of a route: literal segments, `*` for one segment, a trailing `**` for any."""
     if not re.fullmatch(PATH_PATTERN, text, re.ASCII):
-        msg = (
-            "is no path; begin with / and write segments as they read when decoded,"
-            " without query, `%`, `;` or spaces"
-        )
+        msg = "is no path; begin with /, without query, `;` or spaces, and escape with %XX"
         raise ValueError(msg)
     segments = text[1:].split("/")
     if len(text) > MAX_PATH_CHARACTERS or len(segments) > MAX_SEGMENTS:
         msg = f"is too long; use at most {MAX_SEGMENTS} segments"
         raise ValueError(msg)
     for index, segment in enumerate(segments):
-        last = index == len(segments) - 1
-        if not segment and not last:
-            msg = "has an empty segment; no canonical path has one"
-            raise ValueError(msg)
-        if segment in {".", ".."}:
-            msg = "has a dot segment; no canonical path has one"
-            raise ValueError(msg)
-        if segment == "**" and not last:
-            msg = "has `**` before its end; use `**` as the last segment only"
-            raise ValueError(msg)
-        if "*" in segment and segment not in {"*", "**"}:
-            msg = "has `*` inside a segment; a wildcard is a whole segment"
-            raise ValueError(msg)
+        _segment(segment, last=index == len(segments) - 1)
     return text
+
+
+def _segment(segment: str, *, last: bool) -> None:
+    literal = unquote_to_bytes(segment)
+    wrong = ""
+    if not segment and not last:
+        wrong = "has an empty segment, which no canonical path has; remove it"
+    elif literal in {b".", b".."}:
+        wrong = "has a dot segment, which no canonical path has; resolve it"
+    elif _UNSAFE_BYTES & set(literal):
+        wrong = "has an escaped separator or control character, which no path here may have"
+    elif segment == "**" and not last:
+        wrong = "has `**` before its end; use `**` as the last segment only"
+    elif "*" in segment and segment not in {"*", "**"}:
+        wrong = "has `*` inside a segment; a wildcard is a whole segment, a literal one is %2A"
+    if wrong:
+        raise ValueError(wrong)
+
+
+def canonical_segment(segment: str) -> str:
+    """Returns a segment in the one form that all spellings of it share."""
+    if "%" not in segment:
+        return segment
+    return quote(unquote_to_bytes(segment), safe="!$&'()+,:=@")
+
+
+def host_keys(host: str, known: Collection[str]) -> tuple[str, ...]:
+    """Returns the host and what else it stands for, among the hosts that are known.
+
+    A host without port fits ports 80 and 443 too, where it meets those that name one of them.
+    """
+    return (host, *(key for key in (f"{host}:80", f"{host}:443") if key in known))
 
 
 def method(text: str) -> str:

@@ -168,6 +168,10 @@ class TimeSettings(_Model):
     """Seconds without an answer to a ping after which a connection is closed."""
     header_read_s: Annotated[int, Field(ge=1, le=120)] = 10
     """Seconds in which a new connection must have sent its first headers."""
+    idle_s: Annotated[int, Field(ge=1, le=86_400)] = 600
+    """Seconds without a call after which a connection is closed."""
+    write_stall_s: Annotated[int, Field(ge=1, le=3_600)] = 30
+    """Seconds in which a peer must take what is written to it."""
 
 
 class TrustSettings(_Model):
@@ -259,6 +263,7 @@ class Settings(_Model):
         return _dump(
             {
                 "clock_skew_s": self.time.clock_skew_s,
+                "record_allows": self.log.decisions == "all",
                 "record_capacity": self.limits.decision_records,
                 "refresh_hold_s": self.trust.refresh_hold_s,
                 "request_bytes": self.limits.request_bytes,
@@ -276,15 +281,16 @@ class Settings(_Model):
                 "connections": limits.connections,
                 "header_list_bytes": limits.header_list_bytes,
                 "header_read_s": time.header_read_s,
+                "idle_s": time.idle_s,
                 "http2_keepalive_s": time.http2_keepalive_s,
                 "http2_keepalive_timeout_s": time.http2_keepalive_timeout_s,
                 "need_wait_ms": time.need_wait_ms,
                 "receiving_bytes": limits.receiving_bytes,
-                "request_bytes": limits.request_bytes,
                 "streams": limits.streams,
                 "streams_per_connection": limits.streams_per_connection,
                 "transport_message_bytes": limits.transport_message_bytes,
                 "worker_threads": self.listen.check.worker_threads,
+                "write_stall_s": time.write_stall_s,
             }
         )
 

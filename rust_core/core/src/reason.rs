@@ -142,8 +142,8 @@ reasons! {
         "No resource of the catalogue fits the request.",
         "Add the host and path to a resource, or correct the selector.";
     ResourceAmbiguous = "resource_ambiguous", Operator, 403, None, false,
-        "A selector value belongs to more than one resource.",
-        "Give each selector value to one resource only.";
+        "The path belongs to several resources by method, and none of them lists this method.",
+        "Add the method to the resource that it belongs to.";
     HostMalformed = "host_malformed", Client, 400, REQUEST, false,
         "The host is not a host name or address with an optional port.",
         "Send a valid Host or :authority.";

@@ -82,6 +82,13 @@ fn every_reason_is_reached() {
         "routes": [], "scopes": {"all": ["orders:read"]},
         "selectors": {"route_metadata": [], "destination_principal": []}
     })));
+    let mut shared = catalogue();
+    for (index, method) in ["GET", "POST"].into_iter().enumerate() {
+        shared["resources"][index]["routes"] = json!([{
+            "hosts": ["api.example"], "paths": ["/shared"], "methods": [method],
+            "scopes": null, "access": "token", "cors_preflight": false}]);
+    }
+    let shared_path = engine_of(&shared);
     let whole = json!({"token": good, "resource": support::ORDERS});
     assert_eq!(support::ask(&own_scopes, &whole)["reason"], "ok");
     let form = |engine: &Engine| {
@@ -116,6 +123,21 @@ fn every_reason_is_reached() {
             sent(&engine(), &extended(&[("accredit.resource", support::BILLS.as_bytes())])),
         ),
         ("resource_unknown", asked(|q| q["path"] = json!("/nowhere"))),
+        (
+            "resource_ambiguous",
+            support::ask(
+                &shared_path,
+                &with(
+                    question(&good),
+                    json!({
+                        "path": "/shared", "method": "PUT"
+                    }),
+                ),
+            )["reason"]
+                .as_str()
+                .unwrap()
+                .to_owned(),
+        ),
         ("host_malformed", asked(|q| q["host"] = json!("api.example:x"))),
         ("path_not_canonical", asked(|q| q["path"] = json!("/orders/../bills"))),
         (

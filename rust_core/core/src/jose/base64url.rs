@@ -38,6 +38,12 @@ pub fn encode(bytes: &[u8]) -> String {
     CANONICAL.encode(bytes)
 }
 
+/// Whether the alphabet has this letter.
+#[must_use]
+pub const fn is_letter(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
+}
+
 const CANONICAL: GeneralPurpose = GeneralPurpose::new(
     &alphabet::URL_SAFE,
     GeneralPurposeConfig::new()

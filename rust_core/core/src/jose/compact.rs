@@ -104,7 +104,9 @@ impl<'a> CompactJws<'a> {
         };
         match parts.count() {
             0 => {}
-            2 => return Err(JwsError::Encrypted),
+            2 if token.iter().all(|byte| base64url::is_letter(*byte) || *byte == b'.') => {
+                return Err(JwsError::Encrypted);
+            }
             _ => return Err(JwsError::Malformed),
         }
         // What base64url of `header_bytes` is long, rounded up.

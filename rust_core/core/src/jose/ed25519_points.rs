@@ -185,7 +185,7 @@ impl Field {
         let mut power = Self::ONE;
         for bit in (0..254_u32).rev() {
             power = power.square();
-            // 2^254 - 10 is ones, but for bits 0 and 3 (10 = 0b1010, less one: 0b1001).
+            // 2^254 - 10 is 254 ones less 9: all bits but 0 and 3.
             if bit != 0 && bit != 3 {
                 power = power.times(self);
             }
