@@ -68,7 +68,7 @@ test: $(STAMPS)/extension-ci $(STAMPS)/beds ## Run every test but Keycloak's; AR
 	@rm -rf $(REPORT) && mkdir -p $(REPORT)
 ifeq ($(ARGS),)
 	@$(call say,"Rust tests")
-	@$(CARGO) test $(CI_PROFILE) --workspace --exclude accredit-py -- --show-output > $(REPORT)/cargo.txt 2>&1 \
+	@$(CARGO) test $(CI_PROFILE) --workspace -- --show-output > $(REPORT)/cargo.txt 2>&1 \
 	  && { .ci/cargo-summary $(REPORT)/cargo.txt; } || { cat $(REPORT)/cargo.txt; exit 1; }
 	@$(call say,"Python and end-to-end tests")
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
