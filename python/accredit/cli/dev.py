@@ -33,7 +33,8 @@ class Spoil(StrEnum):
 def issuer(
     *,
     port: Annotated[
-        int, typer.Option("--port", min=0, max=65_535, help="Port on 127.0.0.1; 0 picks a free one.")
+        int,
+        typer.Option("--port", min=0, max=65_535, help="Port on 127.0.0.1; 0 picks a free one."),
     ] = 9_190,
     address: Annotated[
         str, typer.Option("--address", help="127.0.0.1; any other is refused.")
@@ -177,9 +178,7 @@ def _post(issuer_url: str, path: str, document: dict[str, object]) -> dict[str, 
         raise InputError(f"--issuer is no dev issuer; write http://{_LOOPBACK}:PORT")
     connection = http.client.HTTPConnection(_LOOPBACK, port, timeout=_TIMEOUT_S)
     try:
-        connection.request(
-            "POST", path, json.dumps(document), {"content-type": "application/json"}
-        )
+        connection.request("POST", path, json.dumps(document), {"content-type": "application/json"})
         response = connection.getresponse()
         body = response.read(_ANSWER_MAX_BYTES)
         if response.status != http.client.OK:

@@ -40,9 +40,7 @@ Method = Annotated[
     str | None,
     typer.Option("--method", metavar="NAME", help="HTTP method; GET where a path is given."),
 ]
-Host = Annotated[
-    str | None, typer.Option("--host", metavar="HOST", help="Host of the request.")
-]
+Host = Annotated[str | None, typer.Option("--host", metavar="HOST", help="Host of the request.")]
 RequestPath = Annotated[
     str | None, typer.Option("--path", metavar="PATH", help="Path of the request, with its query.")
 ]

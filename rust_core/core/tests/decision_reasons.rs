@@ -86,7 +86,7 @@ fn every_reason_is_reached() {
     for (index, method) in ["GET", "POST"].into_iter().enumerate() {
         shared["resources"][index]["routes"] = json!([{
             "hosts": ["api.example"], "paths": ["/shared"], "methods": [method],
-            "scopes": {"all": []}, "access": "token", "cors_preflight": false}]);
+            "scopes": null, "access": "token", "cors_preflight": false}]);
     }
     let shared_path = engine_of(&shared);
     let whole = json!({"token": good, "resource": support::ORDERS});
@@ -123,9 +123,21 @@ fn every_reason_is_reached() {
             sent(&engine(), &extended(&[("accredit.resource", support::BILLS.as_bytes())])),
         ),
         ("resource_unknown", asked(|q| q["path"] = json!("/nowhere"))),
-        ("resource_ambiguous", support::ask(&shared_path, &with(question(&good), json!({
-            "path": "/shared", "method": "PUT"
-        })))["reason"].as_str().unwrap().to_owned()),
+        (
+            "resource_ambiguous",
+            support::ask(
+                &shared_path,
+                &with(
+                    question(&good),
+                    json!({
+                        "path": "/shared", "method": "PUT"
+                    }),
+                ),
+            )["reason"]
+                .as_str()
+                .unwrap()
+                .to_owned(),
+        ),
         ("host_malformed", asked(|q| q["host"] = json!("api.example:x"))),
         ("path_not_canonical", asked(|q| q["path"] = json!("/orders/../bills"))),
         (
