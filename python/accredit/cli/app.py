@@ -23,7 +23,7 @@ app = typer.Typer(
     help="Decides over gRPC whether a token may be used here, now, by this client.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+    rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 app.command("serve")(serve.serve)
