@@ -86,7 +86,7 @@ lint-python: $(STAMPS)/extension-ci
 	@$(call say,"mypy")
 	@$(BIN)/mypy
 	@$(call say,"import-linter")
-	@$(BIN)/lint-imports --no-cache
+	@PYTHONPATH=python $(BIN)/lint-imports --no-cache --config pyproject.toml
 	@$(call say,"stubtest: _core.pyi against the binary")
 	@MYPYPATH=python $(BIN)/stubtest accredit._core --mypy-config-file pyproject.toml
 
@@ -101,6 +101,8 @@ lint-rust: $(STAMPS)/python $(STAMPS)/tools
 
 .PHONY: lint-proto
 lint-proto: $(STAMPS)/python
+	@$(call say,"descriptor set of ext_authz, rebuilt and compared")
+	@UV=$(UV) proto/third_party/rebuild.sh --check
 	@$(call say,"buf lint")
 	@if find proto -name '*.proto' | grep -q .; then $(BIN)/buf lint proto; \
 	  else echo "proto/ holds descriptor sets alone: nothing for buf to read yet"; fi
@@ -134,7 +136,7 @@ test-keycloak: $(STAMPS)/extension-ci ## Run the tests with a real Keycloak (nee
 ##@ Maintain
 .PHONY: proto
 proto: $(STAMPS)/python ## Rebuild the committed descriptor sets in a throw-away environment
-	@.ci/proto
+	@PATH="$(dir $(UV)):$$PATH" UV=$(UV) proto/third_party/rebuild.sh
 
 .PHONY: clean
 clean: ## Remove what was built, installed and cached

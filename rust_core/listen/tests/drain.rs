@@ -139,7 +139,7 @@ mod tests {
                 door.drain(Duration::from_millis(100)).unwrap()
             });
             assert!(!clean.await.unwrap());
-            assert!(began.elapsed() < Duration::from_secs(60));
+            assert!(began.elapsed() < Duration::from_mins(1));
             assert!(call.await.unwrap().is_err());
         });
     }

@@ -3,13 +3,14 @@
 //! Every fault is collected and reading goes on: what cannot be read stands as its empty value,
 //! which is harmless, since one fault is enough for the document to be refused.
 
-use std::cell::RefCell;
-use std::collections::HashSet;
-use std::fmt;
+mod members;
 
-use super::catalogue::{Access, Audience, Fault, Mode, PathRule, Profile, ScopeRule};
+use members::Members;
+pub(super) use members::{Faults, Place};
+
+use super::catalogue::{Access, Audience, Mode, PathRule, Profile, ScopeRule};
 use crate::jose::{Algorithm, AlgorithmSet};
-use crate::json::{self, Limits, Number, Object, Value};
+use crate::json::{self, Limits, Number, Value};
 
 /// The format that is understood.
 pub const FORMAT: &str = "accredit-compiled/1";
@@ -17,62 +18,6 @@ pub const FORMAT: &str = "accredit-compiled/1";
 pub const MAX_REPORT_S: i64 = 90 * 24 * 60 * 60;
 
 const LIMITS: Limits = Limits { bytes: 64 * 1024 * 1024, depth: 16, nodes: 8_000_000 };
-
-/// The faults found so far.
-#[derive(Debug, Default)]
-pub(super) struct Faults(RefCell<Vec<Fault>>);
-
-impl Faults {
-    pub(super) fn add(&self, place: &Place<'_>, message: impl Into<String>) {
-        self.0.borrow_mut().push(Fault { place: place.to_string(), message: message.into() });
-    }
-
-    /// Every fault once, in the order in which they were found.
-    pub(super) fn into_vec(self) -> Vec<Fault> {
-        let faults = self.0.into_inner();
-        let mut seen = HashSet::with_capacity(faults.len());
-        faults.into_iter().filter(|fault| seen.insert(fault.clone())).collect()
-    }
-}
-
-/// A place in the document, written as a JSON Pointer only when a fault is found there.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Place<'p> {
-    up: Option<&'p Place<'p>>,
-    step: Step<'p>,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Step<'p> {
-    Root,
-    Member(&'p str),
-    Element(usize),
-}
-
-impl<'p> Place<'p> {
-    pub(super) const ROOT: Place<'static> = Place { up: None, step: Step::Root };
-
-    pub(super) const fn member(&'p self, name: &'p str) -> Self {
-        Place { up: Some(self), step: Step::Member(name) }
-    }
-
-    pub(super) const fn element(&'p self, index: usize) -> Self {
-        Place { up: Some(self), step: Step::Element(index) }
-    }
-}
-
-impl fmt::Display for Place<'_> {
-    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(up) = self.up {
-            up.fmt(to)?;
-        }
-        match self.step {
-            Step::Root => Ok(()),
-            Step::Member(name) => write!(to, "/{}", name.replace('~', "~0").replace('/', "~1")),
-            Step::Element(index) => write!(to, "/{index}"),
-        }
-    }
-}
 
 /// The document, with its entries in order.
 #[derive(Debug, Default)]
@@ -379,154 +324,4 @@ fn is_header_safe_url(text: &str) -> bool {
 /// A token of RFC 9110, section 5.6.2.
 fn is_method(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
-}
-
-/// The members of an object, with the place where the object stands.
-struct Members<'m, 'a> {
-    object: Option<&'m Object<'a>>,
-    place: Place<'m>,
-    faults: &'m Faults,
-}
-
-impl<'m, 'a> Members<'m, 'a> {
-    fn read(value: &'m Value<'a>, place: Place<'m>, faults: &'m Faults, known: &[&str]) -> Self {
-        let Value::Object(object) = value else {
-            faults.add(&place, "must be an object");
-            return Self { object: None, place, faults };
-        };
-        for (name, _) in object.iter() {
-            if !known.contains(&name) {
-                faults.add(&place.member(name), "is not a member that is understood here");
-            }
-        }
-        Self { object: Some(object), place, faults }
-    }
-
-    fn fault(&self, name: &str, message: impl Into<String>) {
-        self.faults.add(&self.place.member(name), message);
-    }
-
-    /// The member, unless it is absent or null.
-    fn get(&self, name: &str) -> Option<&'m Value<'a>> {
-        self.object?.get(name).filter(|value| !matches!(value, Value::Null))
-    }
-
-    /// The member, null included; a fault where it is absent.
-    fn required(&self, name: &str) -> Option<&'m Value<'a>> {
-        let value = self.object?.get(name);
-        if value.is_none() {
-            self.fault(name, "is missing");
-        }
-        value
-    }
-
-    fn nested<T>(
-        &self,
-        name: &str,
-        read: impl Fn(&Value<'_>, Place<'_>, &Faults) -> T,
-    ) -> Option<T> {
-        self.get(name).map(|value| read(value, self.place.member(name), self.faults))
-    }
-
-    fn required_nested<T>(
-        &self,
-        name: &str,
-        read: impl Fn(&Value<'_>, Place<'_>, &Faults) -> T,
-    ) -> Option<T> {
-        self.required(name).map(|value| read(value, self.place.member(name), self.faults))
-    }
-
-    fn entries<T>(&self, name: &str, read: impl Fn(&Value<'_>, Place<'_>, &Faults) -> T) -> Vec<T> {
-        let place = self.place.member(name);
-        match self.required(name) {
-            Some(Value::Array(values)) => values
-                .iter()
-                .enumerate()
-                .map(|(index, value)| read(value, place.element(index), self.faults))
-                .collect(),
-            Some(_) => {
-                self.faults.add(&place, "must be an array");
-                Vec::new()
-            }
-            None => Vec::new(),
-        }
-    }
-
-    /// A required string that is not empty.
-    fn text(&self, name: &str) -> String {
-        match self.required(name) {
-            Some(Value::String(text)) if !text.is_empty() => text.clone().into_owned(),
-            Some(_) => {
-                self.fault(name, "must be a non-empty string");
-                String::new()
-            }
-            None => String::new(),
-        }
-    }
-
-    fn optional_text(&self, name: &str) -> Option<String> {
-        self.get(name).map(|_| self.text(name))
-    }
-
-    /// A required array of strings that are not empty and differ.
-    fn texts(&self, name: &str) -> Vec<String> {
-        let seen = RefCell::new(HashSet::new());
-        self.entries(name, |value, place, faults| match value {
-            Value::String(text) if !text.is_empty() => {
-                if !seen.borrow_mut().insert(text.clone().into_owned()) {
-                    faults.add(&place, format!("`{text}` stands twice"));
-                }
-                Some(text.clone().into_owned())
-            }
-            _ => {
-                faults.add(&place, "must be a non-empty string");
-                None
-            }
-        })
-        .into_iter()
-        .flatten()
-        .collect()
-    }
-
-    fn optional_texts(&self, name: &str) -> Vec<String> {
-        if self.get(name).is_some() { self.texts(name) } else { Vec::new() }
-    }
-
-    fn flag(&self, name: &str, default: bool) -> bool {
-        match self.get(name) {
-            None => default,
-            Some(Value::Bool(flag)) => *flag,
-            Some(_) => {
-                self.fault(name, "must be true or false");
-                default
-            }
-        }
-    }
-
-    fn seconds(&self, name: &str) -> Option<i64> {
-        if let Value::Number(Number::Int(seconds)) = self.get(name)? {
-            Some(*seconds)
-        } else {
-            self.fault(name, "must be an integer");
-            None
-        }
-    }
-
-    /// A required string out of a closed list; the first of the list where it is none of them.
-    fn choice(&self, name: &str, choices: &[&'static str]) -> &'static str {
-        let value = self.required(name);
-        if let Some(Value::String(text)) = value
-            && let Some(choice) = choices.iter().find(|choice| *choice == text)
-        {
-            return choice;
-        }
-        if value.is_some() {
-            self.fault(name, format!("must be one of: {}", choices.join(", ")));
-        }
-        choices.first().copied().unwrap_or_default()
-    }
-
-    fn optional_choice(&self, name: &str, choices: &[&'static str]) -> Option<&'static str> {
-        self.get(name).map(|_| self.choice(name, choices))
-    }
 }

@@ -6,8 +6,8 @@
 use std::fmt::Write as _;
 use std::net::Ipv6Addr;
 
-/// The longest name of RFC 1035, section 2.3.4, with its trailing dot.
-const MAX_NAME_BYTES: usize = 254;
+/// The longest name that the encoding of RFC 1035, section 2.3.4 has room for, without trailing dot.
+const MAX_NAME_BYTES: usize = 253;
 const MAX_LABEL_BYTES: usize = 63;
 
 /// The value is not a host name or address with an optional port.
@@ -60,10 +60,10 @@ impl Host {
     }
 
     fn take_name(&mut self, name: &str) -> Result<(), Malformed> {
+        let name = name.strip_suffix('.').unwrap_or(name).as_bytes();
         if name.len() > MAX_NAME_BYTES {
             return Err(Malformed);
         }
-        let name = name.strip_suffix('.').unwrap_or(name).as_bytes();
         for label in name.split(|byte| *byte == b'.') {
             if label.is_empty() || label.len() > MAX_LABEL_BYTES {
                 return Err(Malformed);
