@@ -81,7 +81,9 @@ def _leaves(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ..
 def _section(path: tuple[str, ...], command: Any) -> list[str]:
     arguments = [one for one in command.params if one.param_type_name == "argument"]
     options = [
-        one for one in command.params if one.param_type_name == "option" and "--help" not in one.opts
+        one
+        for one in command.params
+        if one.param_type_name == "option" and "--help" not in one.opts
     ]
     usage = " ".join([*path, *(_argument(one) for one in arguments), "[OPTIONS]"])
     lines = [f"## {' '.join(path)}", "", inspect.cleandoc(command.help or ""), ""]
