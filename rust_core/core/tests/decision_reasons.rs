@@ -86,7 +86,7 @@ fn every_reason_is_reached() {
     for (index, method) in ["GET", "POST"].into_iter().enumerate() {
         shared["resources"][index]["routes"] = json!([{
             "hosts": ["api.example"], "paths": ["/shared"], "methods": [method],
-            "scopes": {"all": []}, "access": "token", "cors_preflight": false}]);
+            "scopes": null, "access": "token", "cors_preflight": false}]);
     }
     let shared_path = engine_of(&shared);
     let whole = json!({"token": good, "resource": support::ORDERS});
