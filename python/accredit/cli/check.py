@@ -149,7 +149,9 @@ def _print_decision(answer: dict[str, Any]) -> None:
     decision, reason = answer["decision"], answer["reason"]
     resource = answer.get("resource") or "no resource"
     softened = answer.get("mode") == "report"
-    line: list[object] = [styled(decision.upper(), "bold green" if decision == "allow" else "bold red")]
+    line: list[object] = [
+        styled(decision.upper(), "bold green" if decision == "allow" else "bold red")
+    ]
     if reason != "ok":
         line.append(styled(reason, "bold yellow" if softened else "bold red"))
     line.append(resource)
@@ -187,5 +189,3 @@ def _print_steps(answer: dict[str, Any]) -> None:
     print_text(f"decision {answer['decision_id']}, blame {answer['blame']}")
     if answer.get("catalogue_digest"):
         print_text(styled(f"catalogue {answer['catalogue_digest']}", "dim"))
-
-

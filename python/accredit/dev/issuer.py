@@ -256,7 +256,7 @@ class DevIssuer:
         try:
             asked = json.loads(await request.body())
             key = self.keyring.key(asked.get("algorithm"))
-            token = mint(key, asked["claims"], header=asked.get("header"))
+            token = mint(key, dict(asked["claims"]), header=dict(asked.get("header") or {}))
         except (ValueError, KeyError, TypeError, AttributeError):
             return _refusal("invalid_request", 400)
         return JSONResponse({"access_token": token}, headers={"cache-control": "no-store"})

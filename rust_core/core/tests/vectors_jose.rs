@@ -1,6 +1,14 @@
 //! Key sets and tokens against published vectors: Wycheproof, the RFCs' examples, the cookbook of
 //! RFC 7520 and ed25519-speccheck. What is refused by design is run too, and must be refused.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::case_sensitive_file_extension_comparisons,
+    reason = "a test may fail loudly"
+)]
 
 mod vectors;
 

@@ -16,6 +16,8 @@ pub struct DoorSettings {
     pub address: String,
     /// Threads that decide.
     pub worker_threads: usize,
+    /// The engine's cap, above which a check is denied; here it only has to fit below the next.
+    pub request_bytes: usize,
     /// Largest message that is read at all; a larger one is a gRPC status, so it stands well above
     /// what a gateway sends. The cap that denies is the engine's `request_bytes`.
     pub transport_message_bytes: usize,
@@ -50,6 +52,7 @@ impl Default for DoorSettings {
         Self {
             address: "127.0.0.1:9191".to_owned(),
             worker_threads: 2,
+            request_bytes: 1_048_576,
             transport_message_bytes: 16_777_216,
             connections: 1_024,
             streams_per_connection: 1_024,
@@ -104,6 +107,11 @@ impl DoorSettings {
                 (1_024..=268_435_456).contains(&self.transport_message_bytes),
                 "1024 to 268435456",
             ),
+            (
+                "transport_message_bytes",
+                self.transport_message_bytes >= self.request_bytes,
+                "at least `request_bytes`",
+            ),
             ("connections", (1..=1_000_000).contains(&self.connections), "1 to 1000000"),
             (
                 "streams_per_connection",
@@ -156,6 +164,8 @@ mod tests {
 
     use super::DoorSettings;
 
+    type Break = fn(&mut DoorSettings);
+
     #[test]
     fn json_settings_take_defaults_and_refuse_unknown_names() {
         let settings: DoorSettings =
@@ -168,7 +178,8 @@ mod tests {
 
     #[test]
     fn a_setting_out_of_range_is_named() {
-        let broken: [(&str, fn(&mut DoorSettings)); 6] = [
+        let broken: [(&str, Break); 7] = [
+            ("transport_message_bytes", |settings| settings.request_bytes = 16_777_217),
             ("worker_threads", |settings| settings.worker_threads = 0),
             ("connections", |settings| settings.connections = 0),
             ("receiving_bytes", |settings| settings.receiving_bytes = 1),

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-import datetime
+import datetime as dt
 import ipaddress
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
@@ -37,7 +37,7 @@ class Authority:
 
 
 def make_authority(folder: Path) -> Authority:
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test authority")])
 
@@ -52,8 +52,8 @@ def make_authority(folder: Path) -> Authority:
             .issuer_name(ca_name)
             .public_key(public)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(hours=1))
-            .not_valid_after(now + datetime.timedelta(hours=1))
+            .not_valid_before(now - dt.timedelta(hours=1))
+            .not_valid_after(now + dt.timedelta(hours=1))
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()),
@@ -70,10 +70,12 @@ def make_authority(folder: Path) -> Authority:
         encipher_only=False, decipher_only=False,
     )  # fmt: skip
     ca = certificate(
-        ca_name, ca_key.public_key(), [x509.BasicConstraints(ca=True, path_length=0), usage]
+        ca_name,
+        ca_key.public_key(),
+        [x509.BasicConstraints(ca=True, path_length=0), usage],
     )
     names = x509.SubjectAlternativeName(
-        [x509.DNSName(HOST), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+        [x509.DNSName(HOST), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))],
     )
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
     server = certificate(subject, key.public_key(), [names])
@@ -85,7 +87,7 @@ def make_authority(folder: Path) -> Authority:
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
-        )
+        ),
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain)
@@ -159,7 +161,10 @@ async def origin(answer: Answer, tls: ssl.SSLContext | None) -> AsyncIterator[Or
 
 
 def fixed(
-    body: bytes, *headers: str, status: str = "200 OK", kind: str | None = "application/json"
+    body: bytes,
+    *headers: str,
+    status: str = "200 OK",
+    kind: str | None = "application/json",
 ) -> Answer:
     """An answer with a length and a body."""
 
@@ -217,7 +222,11 @@ class Wires(httpcore2.AsyncNetworkBackend):
     ) -> httpcore2.AsyncNetworkStream:
         self.asked.append(host)
         return await self._inner.connect_tcp(
-            self._lead_to or host, port, timeout, local_address, socket_options
+            self._lead_to or host,
+            port,
+            timeout,
+            local_address,
+            socket_options,
         )
 
 
@@ -234,3 +243,9 @@ def client(
 
 def home() -> Names:
     return Names(issuer_test=[["127.0.0.1"]])
+
+
+async def until(*conditions: Callable[[], object]) -> None:
+    """Waits until all hold; the test's own time limit ends a wait in vain."""
+    while not all(condition() for condition in conditions):
+        await asyncio.sleep(0.002)

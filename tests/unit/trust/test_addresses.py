@@ -105,7 +105,8 @@ def test_nothing_that_the_standard_library_calls_not_global_is_let_through(
 
 @given(st.ip_addresses(v=4), st.sampled_from(["::ffff:0:0", "64:ff9b::", "64:ff9b:1::", "2002::"]))
 def test_an_address_inside_an_address_is_never_let_through(
-    inner: ipaddress.IPv4Address, prefix: str
+    inner: ipaddress.IPv4Address,
+    prefix: str,
 ) -> None:
     shift = 80 if prefix == "2002::" else 0
     outer = ipaddress.IPv6Address(int(ipaddress.IPv6Address(prefix)) | int(inner) << shift)
@@ -138,7 +139,10 @@ def test_without_an_opening_the_judgement_is_the_special_use(
     ],
 )
 def test_an_opening_opens_one_host_and_one_range(
-    host: str, cidr: str, address: str, open_: bool
+    host: str,
+    cidr: str,
+    address: str,
+    open_: bool,
 ) -> None:
     opening = Opening(host, ipaddress.ip_network(cidr))
     verdict = judge(ipaddress.ip_address(address), host="a.test", openings=[opening])

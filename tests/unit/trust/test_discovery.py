@@ -41,7 +41,8 @@ def test_where_the_metadata_stands(issuer: str, oidc: str, oauth: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "issuer", ["https://a.test/?b", "https://a.test/#b", "https://a.test?", "https://[::1"]
+    "issuer",
+    ["https://a.test/?b", "https://a.test/#b", "https://a.test?", "https://[::1"],
 )
 def test_an_issuer_with_a_query_or_fragment_has_none(issuer: str) -> None:
     with pytest.raises(CodedFetchError) as caught:
@@ -50,7 +51,11 @@ def test_an_issuer_with_a_query_or_fragment_has_none(issuer: str) -> None:
 
 
 async def ask(
-    authority: Authority, *, says: object, path: str = "/realm", reach: Reach = OPEN
+    authority: Authority,
+    *,
+    says: object,
+    path: str = "/realm",
+    reach: Reach = OPEN,
 ) -> Discovered | FetchCode:
     """Asks a server for the metadata of its own issuer; `says` maps the issuer to the document."""
 
@@ -62,7 +67,10 @@ async def ask(
     async with origin(answer, authority.server) as server:
         try:
             return await discover(
-                client(authority, home()), server.url(path), Flavour.OIDC, reach=reach
+                client(authority, home()),
+                server.url(path),
+                Flavour.OIDC,
+                reach=reach,
             )
         except CodedFetchError as error:
             return error.code
@@ -82,11 +90,14 @@ async def test_the_keys_at_the_issuers_own_origin_have_its_reach(authority: Auth
     ["https://keys.issuer.test/jwks", "https://issuer.test/jwks", "https://10.0.0.1/jwks"],
 )
 async def test_keys_elsewhere_have_the_public_network_alone(
-    authority: Authority, jwks_uri: str
+    authority: Authority,
+    jwks_uri: str,
 ) -> None:
     own_and_other = Reach((Opening(HOST, LOOPBACK), Opening("keys.issuer.test", LOOPBACK)))
     found = await ask(
-        authority, says=lambda own: {"issuer": own, "jwks_uri": jwks_uri}, reach=own_and_other
+        authority,
+        says=lambda own: {"issuer": own, "jwks_uri": jwks_uri},
+        reach=own_and_other,
     )
     assert isinstance(found, Discovered)
     assert found.reach is PUBLIC
@@ -97,7 +108,8 @@ async def test_keys_elsewhere_have_the_public_network_alone(
     ["{}/", "{}x", "https://issuer.test/realm", "", None, 1, ["{}"]],
 )
 async def test_a_document_of_another_issuer_is_refused(
-    authority: Authority, change: object
+    authority: Authority,
+    change: object,
 ) -> None:
     def says(own: str) -> dict[str, object]:
         issuer = change.format(own) if isinstance(change, str) else change
@@ -124,11 +136,14 @@ async def test_a_document_without_an_issuer_is_refused(authority: Authority) -> 
      "https://u@a.test/", "javascript:x", "/keys"],
 )  # fmt: skip
 async def test_a_jwks_uri_that_cannot_be_fetched_is_refused(
-    authority: Authority, jwks_uri: object
+    authority: Authority,
+    jwks_uri: object,
 ) -> None:
     # Even where the operator allowed http on loopback: that was for the URL the operator wrote.
     reach = Reach(OPEN.openings, loopback_http=True)
     found = await ask(
-        authority, says=lambda own: {"issuer": own, "jwks_uri": jwks_uri}, reach=reach
+        authority,
+        says=lambda own: {"issuer": own, "jwks_uri": jwks_uri},
+        reach=reach,
     )
     assert found is FetchCode.METADATA

@@ -14,7 +14,7 @@ VALUES = st.one_of(
     st.integers(0, 10**6).map("max-age={}".format),
     st.sampled_from(
         ["no-store", "no-cache", "max-age=", "max-age", "max-age=1e9", "max-age=-1", "max-age=9" * 40,
-         "Fri, 15 Jan 2027 09:00:00 GMT", "Fri, 15 Jan 9999 09:00:00 GMT", "0", "-1"]
+         "Fri, 15 Jan 2027 09:00:00 GMT", "Fri, 15 Jan 9999 09:00:00 GMT", "0", "-1"],
     ),
 )  # fmt: skip
 NAMES = st.sampled_from(["cache-control", "age", "expires", "date"])
@@ -27,7 +27,10 @@ NAMES = st.sampled_from(["cache-control", "age", "expires", "date"])
     st.floats(0, 1, exclude_max=True),
 )
 def test_the_next_refresh_is_always_within_the_bounds(
-    headers: list[tuple[str, str]], min_s: float, span_s: float, dice: float
+    headers: list[tuple[str, str]],
+    min_s: float,
+    span_s: float,
+    dice: float,
 ) -> None:
     bounds = Bounds(min_s, min_s + span_s)
     wait_s = refresh_after_s(httpx2.Headers(headers), bounds, now_s=NOW_S, dice=dice)

@@ -1,6 +1,7 @@
 """Where a fetch may go: URLs, names, addresses, rebinding, openings and the loopback exception."""
 
 import asyncio
+import contextlib
 import ipaddress
 from collections.abc import Sequence
 
@@ -30,7 +31,11 @@ PLAIN = Reach(loopback_http=True)
 
 
 async def refused(
-    url: str, names: Names, *, reach: Reach = PUBLIC, wires: Wires | None = None
+    url: str,
+    names: Names,
+    *,
+    reach: Reach = PUBLIC,
+    wires: Wires | None = None,
 ) -> tuple[FetchCode, Wires]:
     wires = wires or Wires()
     with pytest.raises(CodedFetchError) as caught:
@@ -181,12 +186,8 @@ async def test_a_url_that_is_not_plain_https_is_refused_unseen(url: str) -> None
 def test_any_text_is_judged_and_masked_without_surprise(text: str) -> None:
     for url in (text, f"https://{text}", f"https://a.test/{text}?q"):
         assert masked(url).isascii()
-        try:
-            target = target_of(url, PLAIN)
-        except CodedFetchError as error:
-            assert error.code is FetchCode.URL_REFUSED
-        else:
-            assert target.host
+        with contextlib.suppress(CodedFetchError):
+            assert target_of(url, PLAIN).host
             assert "?" not in masked(url)
 
 

@@ -97,7 +97,8 @@ def damaged(change: str) -> bytes:
                                       "text", "bool", "fraction", "huge")],
 )  # fmt: skip
 def test_a_damaged_file_is_refused_and_replaced_by_the_next_write(
-    tmp_path: Path, body: bytes
+    tmp_path: Path,
+    body: bytes,
 ) -> None:
     store = KeyStore(tmp_path / "keys")
     path = path_of(tmp_path / "keys")

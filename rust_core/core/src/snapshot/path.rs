@@ -2,8 +2,8 @@
 //!
 //! A gateway, a decision and an upstream agree on a path only where nobody has to interpret it. So
 //! a path is refused as soon as two readers could differ: dot segments, empty segments, escaped or
-//! raw separators, parameters (`;`), control characters, what is not UTF-8 (RFC 3986, sections 3.3
-//! and 6.2.2). [`PathRule::Resolve`] takes dot segments and empty segments, and nothing else.
+//! raw separators, parameters (`;`), control characters, escapes of escapes, what is not UTF-8
+//! (RFC 3986, sections 3.3 and 6.2.2). [`PathRule::Resolve`] takes dot segments and empty segments, and nothing else.
 //!
 //! Segments are compared decoded, so that `%61` and `a` are one.
 
@@ -128,6 +128,12 @@ fn decode(path: &str) -> Result<String, NotCanonical> {
             b'/' | b'\\' | b';' | 0x00..=0x1f | 0x7f => return Err(NotCanonical),
             byte => decoded.push(byte),
         }
+    }
+    // What is still an escape would become something else under a reader that decodes twice.
+    if decoded.windows(3).any(|three| {
+        matches!(three, [b'%', high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
+    }) {
+        return Err(NotCanonical);
     }
     // Overlong forms of `.` and `/` are not UTF-8, and a lax decoder would take them for these.
     String::from_utf8(decoded).map_err(|_| NotCanonical)

@@ -70,7 +70,7 @@ impl<H: Handler> Bed<H> {
 
     pub fn run<T>(&self, work: impl Future<Output = T>) -> T {
         self.runtime.block_on(async {
-            tokio::time::timeout(Duration::from_secs(60), work).await.expect("the test hangs")
+            tokio::time::timeout(Duration::from_mins(1), work).await.expect("the test hangs")
         })
     }
 

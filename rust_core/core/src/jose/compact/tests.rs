@@ -1,4 +1,9 @@
-#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::arithmetic_side_effects,
+    reason = "a test may fail loudly"
+)]
 
 use proptest::prelude::*;
 

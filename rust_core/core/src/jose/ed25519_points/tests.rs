@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "a test may fail loudly")]
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 

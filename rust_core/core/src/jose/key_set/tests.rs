@@ -1,4 +1,10 @@
-#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::arithmetic_side_effects,
+    reason = "a test may fail loudly"
+)]
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
