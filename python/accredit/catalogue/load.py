@@ -190,9 +190,8 @@ class _Gathered:
             whole = self._whole()
             self._faults += compile_faults(whole)
         if self._faults:
-            raise CatalogueError(
-                sorted(self._faults, key=lambda fault: (fault.file, fault.line))
-            )
+            self._faults.sort(key=lambda fault: (fault.file, fault.line))
+            raise CatalogueError(self._faults)
         return whole
 
     def _whole(self) -> Catalogue:

@@ -192,7 +192,9 @@ def test_http_on_loopback_needs_the_insecure_setting(read: Read, host: str) -> N
 def test_the_insecure_setting_opens_loopback_alone(read: Read, host: str) -> None:
     text = with_issuer("keys: {discovery: oidc}", f"http://{host}")
     (fault,) = faults_of(read, text, loopback_http=True)
-    assert "is http to another host; `insecure.loopback_http` opens loopback addresses alone" in fault
+    assert (
+        "is http to another host; `insecure.loopback_http` opens loopback addresses alone" in fault
+    )
 
 
 RESERVED = ["tenant", "binding", "introspection", "status", "replay", "log_required"]
@@ -222,8 +224,8 @@ def test_registration_is_off_quoted_or_not(read: Read, value: str) -> None:
 @pytest.mark.parametrize(
     ("members", "expected"),
     [
-        ("registration: required", "registration: `required` needs the registry, which this version does not have; write `registration: \"off\"` or leave it out"),
-        ("registration: reported", "registration: `reported` needs the registry, which this version does not have; write `registration: \"off\"` or leave it out"),
+        ("registration: required", 'registration: `required` needs the registry, which this version does not have; write `registration: "off"` or leave it out'),
+        ("registration: reported", 'registration: `reported` needs the registry, which this version does not have; write `registration: "off"` or leave it out'),
         ("registration: false", "registration: `false` is not one of the choices; use 'off'"),
         ("registration: [off]", "registration: is not one of the choices; use 'off'"),
         ("owner: ''", "owner: `` is empty; write something"),
@@ -278,13 +280,17 @@ def test_a_resource_is_an_absolute_uri_without_fragment(read: Read, text: str) -
 )  # fmt: skip
 def test_report_mode_is_owned_and_bounded(read: Read, members: str, expected: str) -> None:
     text = HEAD + (
-        "resources:\n  - {resource: a:b, issuers: [https://issuer.example], scopes: [x], " + members + "}\n"
+        "resources:\n  - {resource: a:b, issuers: [https://issuer.example], scopes: [x], "
+        + members
+        + "}\n"
     )
     assert faults_of(read, text) == [f"0.yaml:5: resources[0]: {expected}"]
 
 
 def test_ninety_days_of_report_are_the_most(read: Read) -> None:
-    members = "mode: report\n    owner: o\n    report_since: 2027-01-01\n    report_until: 2027-04-01"
+    members = (
+        "mode: report\n    owner: o\n    report_since: 2027-01-01\n    report_until: 2027-04-01"
+    )
     resource = read(with_resource(members)).resources[0]
     assert resource.report_since_s is not None
     assert resource.report_until_s == resource.report_since_s + 90 * 86_400
@@ -379,7 +385,9 @@ def test_everything_wrong_in_all_files_is_reported_at_once(read: Read) -> None:
     ]  # fmt: skip
 
 
-ROUTE = "    routes:\n      - {{hosts: [{host}], paths: [{path}], methods: [{method}], scopes: []}}\n"
+ROUTE = (
+    "    routes:\n      - {{hosts: [{host}], paths: [{path}], methods: [{method}], scopes: []}}\n"
+)
 
 
 def two_routes(first: tuple[str, str, str], second: tuple[str, str, str]) -> str:
@@ -416,10 +424,11 @@ def test_a_tie_is_an_error(
     if not ties:
         assert len(read(text).resources) == 2
         return
-    assert faults_of(read, text) == [
+    (fault,) = faults_of(read, text)
+    assert fault == (
         f"0.yaml:12: resources[1].routes[0].paths[0]: `GET {second[1]}` ties with routes[0] of `a:0`:"
         " one host, one path and one method in both; let one route decide about it"
-    ]
+    )
 
 
 def test_a_tie_within_a_resource_is_an_error_with_and_without_hosts(read: Read) -> None:
