@@ -72,7 +72,7 @@ def _console(file: TextIO) -> Console:
 
 
 def plain(text: object) -> str:
-    """Returns the text with every character that does not print as `\\xNN` or `\\uNNNN`."""
+    """Returns the text with characters that do not print escaped as in Python."""
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode()
         for character in str(text)
@@ -117,7 +117,14 @@ def print_table(
         table.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else styled(cell) for cell in row))
-    stdout().print(table)
+    console = stdout()
+    if console.is_terminal:
+        console.print(table)
+        return
+    with console.capture() as captured:
+        console.print(table)
+    for line in captured.get().splitlines():
+        sys.stdout.write(line.rstrip() + "\n")
 
 
 def note(text: str, *, style: str = "dim") -> None:

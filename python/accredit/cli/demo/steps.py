@@ -6,11 +6,14 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
+from typing import Final
 
 from accredit.cli.demo.calls import HOST, INVOICES, ORDER_PATH, ORDERS
 from accredit.cli.demo.site import Site
 
 __all__ = ["next_steps"]
+
+_METHOD: Final = "envoy.service.auth.v3.Authorization/Check"
 
 
 def next_steps(site: Site) -> list[dict[str, str]]:
@@ -21,7 +24,10 @@ def next_steps(site: Site) -> list[dict[str, str]]:
     mint = f"{run} dev mint --issuer {site.issuer.issuer}"
     right = f'"$({mint} --audience {ORDERS} --scope orders:read)"'
     sibling = f'"$({mint} --audience {INVOICES} --scope invoices:read)"'
-    check = {"attributes": {"request": {"http": {"method": "GET", "host": HOST, "path": "/orders"}}}}
+    check = {
+        "attributes": {"request": {"http": {"method": "GET", "host": HOST, "path": "/orders"}}}
+    }
+    body = shlex.quote(json.dumps(check))
     steps = [
         ("judge a right token, offline", f"{run} check {settings} {request} {right}"),
         ("why is the sibling's token refused?", f"{run} explain {settings} {request} {sibling}"),
@@ -34,8 +40,7 @@ def next_steps(site: Site) -> list[dict[str, str]]:
         ("the three APIs", f"{run} catalogue show {settings}"),
         (
             "the same call from grpcurl, by reflection",
-            f"grpcurl -plaintext -d {shlex.quote(json.dumps(check))} {site.check_address}"
-            " envoy.service.auth.v3.Authorization/Check",
+            f"grpcurl -plaintext -d {body} {site.check_address} {_METHOD}",
         ),
     ]
     envoy = Path("deploy/envoy/envoy.yaml")
@@ -68,6 +73,15 @@ def _short(path: Path) -> str:
 
 
 def _envoy_command(file: Path) -> str:
-    installed = sorted(Path().glob(".venv-envoy-*/**/envoy"))
-    envoy = str(installed[-1]) if installed else "envoy"
-    return f"python3 -m http.server --bind 127.0.0.1 8081 & {envoy} -c {file}"
+    """Starts an API and Envoy; in a checkout, `make` installs the Envoy that the tests run."""
+    upstream = "python3 -m http.server --bind 127.0.0.1 8081"
+    pinned = sorted(Path("tests/beds/envoy").glob("*.txt"), key=_version)
+    if not pinned:
+        return f"{upstream} & envoy -c {file}"
+    version = pinned[-1].stem
+    made = f"make .cache/stamps/envoy-{version}"
+    return f"{made} && {{ {upstream} & .venv-envoy-{version}/bin/envoy -c {file}; }}"
+
+
+def _version(file: Path) -> tuple[int, ...]:
+    return tuple(int(part) for part in file.stem.split(".") if part.isdigit())
