@@ -106,7 +106,7 @@ lint-rust: $(STAMPS)/python $(STAMPS)/tools
 
 .PHONY: lint-proto
 lint-proto: $(STAMPS)/python
-	@$(call say,"descriptor set of ext_authz, rebuilt and compared")
+	@$(call say,"descriptor set of ext_authz rebuilt and compared")
 	@UV=$(UV) proto/third_party/rebuild.sh --check
 	@$(call say,"buf lint")
 	@if find proto -name '*.proto' | grep -q .; then $(BIN)/buf lint proto; \
