@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 
 import grpc
 
+from accredit.cli.output import quoted
 from accredit.errors import InputError, ServerError
 from accredit.serve.descriptors import message_class
 from accredit.settings import Address
@@ -78,7 +79,7 @@ class Asker:
         try:
             self._address = str(Address.parse(address))
         except ValueError as error:
-            raise InputError(f"--server `{address[:128]}` {error}") from None
+            raise InputError(f"--server {quoted(address)} {error}") from None
         # Tokens go to the address that was named, whatever proxy variables say.
         self._channel = grpc.insecure_channel(
             self._address, options=[("grpc.enable_http_proxy", 0)]
