@@ -6,7 +6,8 @@
 # its crate sources where it always does (CARGO_HOME). A stamp is newer than what it stands for, so
 # a second call starts at once.
 
-SHELL := /bin/sh
+SHELL := bash
+.SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules --no-print-directory
@@ -68,8 +69,10 @@ test: $(STAMPS)/extension-ci $(STAMPS)/beds ## Run every test but Keycloak's; AR
 	@rm -rf $(REPORT) && mkdir -p $(REPORT)
 ifeq ($(ARGS),)
 	@$(call say,"Rust tests")
-	@$(CARGO) test $(CI_PROFILE) --workspace --exclude accredit-py -- --show-output > $(REPORT)/cargo.txt 2>&1 \
-	  && { .ci/cargo-summary $(REPORT)/cargo.txt; } || { cat $(REPORT)/cargo.txt; exit 1; }
+	@{ $(CARGO) test $(CI_PROFILE) --workspace -- --show-output 2>&1 && \
+	   cd fuzz && cargo test $(CI_PROFILE) --target-dir ../target -- --show-output 2>&1; } \
+	  | tee $(REPORT)/cargo.txt | .ci/cargo-summary \
+	  || { cat $(REPORT)/cargo.txt; exit 1; }
 	@$(call say,"Python and end-to-end tests")
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 else
@@ -93,9 +96,10 @@ lint-python: $(STAMPS)/extension-ci
 .PHONY: lint-rust
 lint-rust: $(STAMPS)/python $(STAMPS)/tools
 	@$(call say,"rustfmt")
-	@$(CARGO) fmt --all --check
+	@$(CARGO) fmt --all --check && cd fuzz && cargo fmt --check
 	@$(call say,"clippy")
 	@$(CARGO) clippy $(CI_PROFILE) --workspace --all-targets -- -D warnings
+	@cd rust_core/fuzz && cargo clippy $(CI_PROFILE) --target-dir ../target --all-targets -- -D warnings
 	@$(call say,"cargo deny: licences bans sources (advisories need a database that no registry serves)")
 	@cd rust_core && PATH="$(TOOLS)/bin:$$PATH" cargo deny --log-level error check licenses bans sources
 

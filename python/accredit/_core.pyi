@@ -1,9 +1,9 @@
-# The contract of the extension; `accredit.engine` is its only importer. Settings, reports and states
-# cross as JSON, whose shapes `accredit.engine` documents.
+# The contract of the extension; `accredit.engine` is its only importer. Settings, reports and
+# states cross as JSON, whose shapes `accredit.engine` documents.
 
 from typing import final
 
-__all__ = ["Engine", "FastDoor", "Pending", "inspect_keys", "reasons"]
+__all__ = ["Engine", "FastDoor", "Pending", "descriptor_sets", "inspect_keys", "reasons"]
 
 @final
 class Engine:
@@ -42,3 +42,4 @@ class FastDoor:
 
 def reasons() -> bytes: ...
 def inspect_keys(jwks: bytes) -> bytes: ...
+def descriptor_sets() -> list[bytes]: ...

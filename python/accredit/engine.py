@@ -12,7 +12,16 @@ from typing import Any, TypedDict
 from accredit import _core  # noqa: TID251 - this is the one place
 from accredit._core import Pending  # noqa: TID251 - as above
 
-__all__ = ["Engine", "FastDoor", "KeyReport", "Pending", "Reason", "inspect_keys", "reasons"]
+__all__ = [
+    "Engine",
+    "FastDoor",
+    "KeyReport",
+    "Pending",
+    "Reason",
+    "descriptor_sets",
+    "inspect_keys",
+    "reasons",
+]
 
 
 class Reason(TypedDict):
@@ -64,6 +73,15 @@ def inspect_keys(jwks: bytes) -> KeyReport:
     """
     report: KeyReport = json.loads(_core.inspect_keys(jwks))
     return report
+
+
+def descriptor_sets() -> list[bytes]:
+    """Returns serialised `google.protobuf.FileDescriptorSet`s of all that a listener serves.
+
+    They are ext_authz v3 with its imports, health, and reflection v1 and v1alpha. A file may stand
+    in more than one set.
+    """
+    return _core.descriptor_sets()
 
 
 class Engine:
@@ -153,10 +171,12 @@ class Engine:
         """Answers lines of check JSON with as many lines, in the same order."""
         return self._core.query_lines(lines, now_ms=now_ms)
 
-    def drain_records(self, most: int) -> list[dict[str, Any]]:
-        """Takes the oldest decision records, at most `most`. None of them holds a token."""
-        lines = self._core.drain_records(most).splitlines()
-        return [json.loads(line) for line in lines]
+    def drain_records(self, most: int) -> bytes:
+        """Takes the oldest decision records, at most `most`, as JSON lines.
+
+        None of them holds a token. A record begins with `at_ms`, the milliseconds of the decision.
+        """
+        return self._core.drain_records(most)
 
     def status(self, *, now_ms: int) -> dict[str, Any]:
         """Returns the catalogue's digest and each issuer's keys."""

@@ -143,6 +143,8 @@ class _Reader:
             return self._mapping(stream, path)
         if isinstance(event, events.SequenceStartEvent):
             return self._sequence(stream, path)
+        if any("\ud800" <= character <= "\udfff" for character in event.value):
+            self._refuse("an escape stands for half a character", "write the character itself")
         return self._plain(event.value) if _is_plain(event) else event.value
 
     def _mapping(self, stream: Iterator[Any], path: Path) -> dict[str, Any]:

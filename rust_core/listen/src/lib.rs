@@ -24,7 +24,7 @@ mod health;
 mod listener;
 pub mod moment;
 pub mod needs;
-mod reflection;
+pub mod reflection;
 pub mod service;
 pub mod settings;
 

@@ -206,3 +206,12 @@ pub(crate) fn inspect_keys(py: Python<'_>, jwks: PyBackedBytes) -> PyResult<Byte
         .map_err(|error| errors::KeySetError::new_err(error.to_string()))?;
     Ok(PyBytes::new(py, &json::write(&KeyReport::new(&keys))?))
 }
+
+/// Descriptor sets of all that a listener serves, serialised.
+#[pyfunction]
+pub(crate) fn descriptor_sets(py: Python<'_>) -> Vec<Bytes<'_>> {
+    accredit_listen::reflection::descriptor_sets()
+        .into_iter()
+        .map(|set| PyBytes::new(py, set))
+        .collect()
+}

@@ -19,7 +19,13 @@ pub fn read_check_request<'a>(
     bytes: &'a [u8],
     settings: &SelectorSettings,
 ) -> Result<Facts<'a>, Reason> {
-    let mut reader = Reader { settings, facts: Facts::default(), is_http: false, text_body: "" };
+    let mut reader = Reader {
+        settings,
+        facts: Facts::default(),
+        is_http: false,
+        text_body: "",
+        has_namespace: false,
+    };
     match reader.check_request(Fields::of(Message::CheckRequest, bytes)) {
         Err(Malformed) => Err(Reason::RequestMalformed),
         Ok(()) if !reader.is_http => Err(Reason::RequestNotHttp),
@@ -32,6 +38,7 @@ struct Reader<'a, 's> {
     facts: Facts<'a>,
     is_http: bool,
     text_body: &'a str,
+    has_namespace: bool,
 }
 
 impl<'a> Reader<'a, '_> {
@@ -133,6 +140,10 @@ impl<'a> Reader<'a, '_> {
             match (number, found) {
                 (1, Found::Message(entry)) => {
                     if entry_key(entry)? == key.namespace {
+                        if self.has_namespace {
+                            self.facts.selectors.route_metadata = Selector::Malformed;
+                        }
+                        self.has_namespace = true;
                         self.namespace(entry, key)?;
                     }
                 }
