@@ -111,7 +111,7 @@ class Asker:
         Raises:
             ServerError: No answer, or one that cannot be read.
         """
-        request = message_class("envoy.service.auth.v3.CheckRequest")()
+        request: Any = message_class("envoy.service.auth.v3.CheckRequest")()
         http = request.attributes.request.http
         http.method, http.host, http.path = method or "", host or "", path or ""
         for name, value in headers:
@@ -158,7 +158,7 @@ def ask(address: str, question: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read(received: bytes, took_us: int) -> Answer:
     try:
-        response = message_class("envoy.service.auth.v3.CheckResponse").FromString(received)
+        response: Any = message_class("envoy.service.auth.v3.CheckResponse").FromString(received)
     except Exception:  # noqa: BLE001 - protobuf's DecodeError, whose text may quote the answer
         raise ServerError("the server's answer is no CheckResponse; is it Accredit?") from None
     allowed = response.status.code == _ALLOWED
