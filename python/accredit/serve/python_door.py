@@ -91,8 +91,8 @@ class PythonDoor:
         self._streams = settings.limits.streams
         self._need_wait_s = settings.time.need_wait_ms / 1_000
         self._health = HealthServicer()
-        # Made now: a fault that leaves no memory for an answer must not become a status.
-        self._internal = engine.refusal("internal", now_ms=_now_ms())
+        # For a fault in making the denial too. From an engine of its own, which counts nothing.
+        self._last_word = Engine(settings.engine_json()).refusal("internal", now_ms=_now_ms())
         self._options = _options(settings)
         self._server: grpc.aio.Server | None = None
         self._quiet = asyncio.Event()
@@ -175,11 +175,19 @@ class PythonDoor:
             self.counters.panics += 1
             # The text could hold what the request held: the kind alone is told.
             _log.error("check_failed", error=type(error).__name__)
-            return self._internal
+            return self._refusal()
         finally:
             self.counters.streams_open -= 1
             if not self.counters.streams_open:
                 self._quiet.set()
+
+    def _refusal(self) -> bytes:
+        try:
+            return self._engine.refusal("internal", now_ms=_now_ms())
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:  # noqa: BLE001 - as above
+            return self._last_word
 
     async def _judge(self, request: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> bytes:
         answer = self._engine.check(request, now_ms=_now_ms(), final=False)

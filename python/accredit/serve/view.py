@@ -20,7 +20,8 @@ __all__ = ["View"]
 _GAUGES: Final = ("_open", "_now")
 
 
-@dataclass(slots=True)
+# Compared by identity: a registry keeps its collectors in a dictionary.
+@dataclass(slots=True, eq=False)
 class View(Collector):
     """The server as it is now. Nothing in it names a client or holds a token.
 
