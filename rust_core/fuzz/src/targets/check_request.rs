@@ -49,7 +49,7 @@ pub fn seeds(vectors: &Vectors) -> Vec<Vec<u8>> {
 /// The recorded requests as messages.
 pub(crate) fn recorded(vectors: &Vectors) -> Vec<DynamicMessage> {
     let files = vectors.files("envoy-recorded").into_iter();
-    let lines = files.filter(|(name, _)| name.ends_with(".jsonl"));
+    let lines = files.filter(|(name, _)| name.split('.').next_back() == Some("jsonl"));
     let mut requests = Vec::new();
     for (_, bytes) in lines {
         for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
