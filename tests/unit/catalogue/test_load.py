@@ -333,6 +333,7 @@ def test_ninety_days_of_report_are_the_most(read: Read) -> None:
                 ("/%2e/b", "has a dot segment, which no canonical path has; resolve it"),
                 ("/a%2Fb", "has an escaped separator or control character, which no path here may have"),
                 ("/a%00", "has an escaped separator or control character, which no path here may have"),
+                ("/%a0", "has an escape that is not UTF-8; escape the bytes of UTF-8"),
                 ("/**/a", "has `**` before its end; use `**` as the last segment only"),
                 ("/v*/a", "has `*` inside a segment; a wildcard is a whole segment, a literal one is %2A"),
                 ("/***", "has `*` inside a segment; a wildcard is a whole segment, a literal one is %2A"),
