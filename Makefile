@@ -32,6 +32,7 @@ REPORT := $(CACHE)/report
 ENVOY       := 1.40.0
 ENVOY_SMOKE := 1.36.4 1.37.0 1.38.3 1.39.3
 OIDC        := tests/beds/oidc
+KEYCLOAK    := 26.7.4
 
 export UV_CACHE_DIR := $(CACHE)/uv
 export UV_PYTHON_DOWNLOADS := never
@@ -105,7 +106,7 @@ lint-rust: $(STAMPS)/python $(STAMPS)/tools
 
 .PHONY: lint-proto
 lint-proto: $(STAMPS)/python
-	@$(call say,"descriptor set of ext_authz, rebuilt and compared")
+	@$(call say,"descriptor set of ext_authz rebuilt and compared")
 	@UV=$(UV) proto/third_party/rebuild.sh --check
 	@$(call say,"buf lint")
 	@if find proto -name '*.proto' | grep -q .; then $(BIN)/buf lint proto; \
@@ -133,8 +134,7 @@ fuzz: $(STAMPS)/tools ## Fuzz each target for FUZZ_S seconds with the address sa
 	    cargo fuzz run "$$target" -- -max_total_time=$(FUZZ_S) -rss_limit_mb=2048 || exit 1; done
 
 .PHONY: test-keycloak
-test-keycloak: $(STAMPS)/extension-ci ## Run the tests with a real Keycloak (needs Java 17+ and Maven; takes minutes)
-	@.ci/need java maven
+test-keycloak: $(STAMPS)/extension-ci $(STAMPS)/envoy-$(ENVOY) $(STAMPS)/keycloak-$(KEYCLOAK) ## Run the tests with a real Keycloak (needs Java 17+ and Maven; takes minutes)
 	@$(BIN)/python -m pytest tests/keycloak -m keycloak $(ARGS)
 
 ##@ Maintain
@@ -208,6 +208,14 @@ $(STAMPS)/oidc: $(OIDC)/package.json $(OIDC)/package-lock.json | $(STAMPS)
 	@.ci/need node
 	@$(call say,"oidc-provider")
 	@cd $(OIDC) && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
+	@touch $@
+
+$(STAMPS)/keycloak-%: | $(STAMPS)
+	@.ci/need java maven
+	@$(call say,"Keycloak $* from Maven Central")
+	@mvn -q -B -Dmaven.repo.local=$(CACHE)/m2 dependency:copy -DoutputDirectory=$(CACHE) \
+	  -Dartifact=org.keycloak:keycloak-quarkus-dist:$*:zip
+	@rm -rf $(CACHE)/keycloak-$* && cd $(CACHE) && $(PYTHON) -m zipfile -e keycloak-quarkus-dist-$*.zip .
 	@touch $@
 
 $(STAMPS)/beds: $(addprefix $(STAMPS)/envoy-,$(ENVOY) $(ENVOY_SMOKE)) $(STAMPS)/oidc
