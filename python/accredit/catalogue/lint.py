@@ -12,6 +12,24 @@ from accredit.catalogue.reach import places
 from accredit.catalogue.whole import Catalogue
 
 Severity = Literal["warning", "note"]
+Code = Literal[
+    "audience_any",
+    "family_large",
+    "family_member_unknown",
+    "issuer_unused",
+    "lifetime_long",
+    "owner_missing",
+    "paths_resolve",
+    "report_ahead",
+    "report_ended",
+    "report_ending",
+    "report_running",
+    "route_overlap",
+    "route_public",
+    "route_shadowed",
+    "route_without_scopes",
+    "siblings_differ",
+]
 
 # A report window that ends sooner is announced: what it let pass is denied afterwards.
 ENDING_SOON_S: Final = 7 * DAY_S
@@ -33,7 +51,7 @@ class Finding:
     """
 
     severity: Severity
-    code: str
+    code: Code
     subject: str
     message: str
     remedy: str
@@ -63,7 +81,7 @@ def lint(catalogue: Catalogue, *, now_s: int) -> list[Finding]:
 def _find(
     catalogue: Catalogue,
     resource: Resource,
-    code: str,
+    code: Code,
     message: str,
     remedy: str,
     *,

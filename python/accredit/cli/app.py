@@ -13,7 +13,7 @@ import typer
 from accredit import __version__
 from accredit.cli import catalogue, check, demo, dev, envoy, keys, reasons, serve, status
 from accredit.cli.exits import Exit, exit_of
-from accredit.cli.output import plain, print_text, stderr, styled
+from accredit.cli.output import TOKEN_PART, plain, print_text, stderr, styled
 from accredit.errors import AccreditError
 
 __all__ = ["app", "main"]
@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _complain(text: str) -> None:
     console = stderr()
-    for index, line in enumerate(text.splitlines() or [""]):
+    for index, line in enumerate(TOKEN_PART.sub("(not shown)", text).splitlines() or [""]):
         head = styled("accredit: ", "bold red") if index == 0 else styled("")
         console.print(head + styled(line), soft_wrap=True)
 

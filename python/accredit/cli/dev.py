@@ -1,5 +1,6 @@
 """`accredit dev`: a local issuer, and tokens of it, for tests and demos."""
 
+import contextlib
 import http.client
 import json
 import time
@@ -78,7 +79,9 @@ def issuer(
         print_text("keys", running.jwks_uri)
         print_text("token", f"accredit dev mint --issuer {running.issuer} --audience URI")
         note("keys are new at each start; Ctrl-C ends it")
-    running.serve_forever()
+    # Ctrl-C is how it is meant to end.
+    with contextlib.suppress(KeyboardInterrupt):
+        running.serve_forever()
 
 
 @app.command("mint")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from accredit.cli.options import Json
-from accredit.cli.output import print_json, print_table, print_text, styled
+from accredit.cli.output import print_json, print_table, print_text, quoted, styled
 from accredit.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def reasons(
     if code is not None:
         entries = [entry for entry in entries if entry["code"] == code]
         if not entries:
-            raise InputError(f"`{code[:64]}` is no reason; `accredit reasons` lists them all")
+            raise InputError(f"{quoted(code)} is no reason; `accredit reasons` lists them all")
     if as_json:
         print_json(entries)
     elif code is not None:

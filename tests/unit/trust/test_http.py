@@ -5,6 +5,7 @@ import gzip
 import logging
 import pickle
 import re
+import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -174,7 +175,13 @@ async def test_a_small_body_that_swells_is_cut_at_the_cap(
 ) -> None:
     bomb = zlib.compress(ZEROS, 9) if coding == "deflate" else gzip.compress(ZEROS, 9, mtime=0)
     limits = FetchLimits(connect_s=5, total_s=10, body_bytes=len(bomb) + 1)
-    error = await failure(authority, fixed(bomb, f"content-encoding: {coding}"), limits)
+    tracemalloc.start()
+    try:
+        error = await failure(authority, fixed(bomb, f"content-encoding: {coding}"), limits)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < len(ZEROS) / 4
     assert error.code is FetchCode.TOO_LARGE
 
 

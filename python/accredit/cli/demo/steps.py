@@ -17,23 +17,25 @@ _METHOD: Final = "envoy.service.auth.v3.Authorization/Check"
 
 
 def next_steps(site: Site) -> list[dict[str, str]]:
-    """Returns `{"what", "command"}` for each; commands are for a POSIX shell in this folder."""
+    """Returns `{"what", "command"}` for each, to be run in order in one POSIX shell, here."""
     run = _program()
     settings = f"--settings {shlex.quote(str(site.settings_file))}"
     request = f"--host {HOST} --path {ORDER_PATH}"
     mint = f"{run} dev mint --issuer {site.issuer.issuer}"
-    right = f'"$({mint} --audience {ORDERS} --scope orders:read)"'
-    sibling = f'"$({mint} --audience {INVOICES} --scope invoices:read)"'
+    right = f"{mint} --audience {ORDERS} --scope orders:read"
+    sibling = f"{mint} --audience {INVOICES} --scope invoices:read"
     check = {
         "attributes": {"request": {"http": {"method": "GET", "host": HOST, "path": "/orders"}}}
     }
     body = shlex.quote(json.dumps(check))
     steps = [
-        ("judge a right token, offline", f"{run} check {settings} {request} {right}"),
-        ("why is the sibling's token refused?", f"{run} explain {settings} {request} {sibling}"),
+        ("a right token, and one of the sibling API; they live 5 minutes", f"RIGHT=$({right})"),
+        ("", f"SIBLING=$({sibling})"),
+        ("judge the right one, offline", f'{run} check {settings} {request} "$RIGHT"'),
+        ("why is the sibling's refused?", f'{run} explain {settings} {request} "$SIBLING"'),
         (
             "ask the running server as a gateway does",
-            f"{run} check --server {site.check_address} {request} {right}",
+            f'{run} check --server {site.check_address} {request} "$RIGHT"',
         ),
         ("the server on one screen", f"{run} status {settings}"),
         ("the issuer's keys", f"{run} keys show {site.issuer.issuer} {settings}"),
@@ -49,7 +51,7 @@ def next_steps(site: Site) -> list[dict[str, str]]:
             ("behind Envoy: an API, and Envoy in front of it", _envoy_command(envoy)),
             (
                 "a call through Envoy (404 comes from that API: the call was let through)",
-                f'curl -i -H "Authorization: Bearer "{right} http://127.0.0.1:10000{ORDER_PATH}',
+                f'curl -i -H "Authorization: Bearer $RIGHT" http://127.0.0.1:10000{ORDER_PATH}',
             ),
         ]
     return [{"what": what, "command": command} for what, command in steps]
