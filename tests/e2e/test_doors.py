@@ -208,7 +208,9 @@ def test_both_doors_answer_the_same_bytes_alike(bed: Bed) -> None:
     """Whatever the bytes are, the answer has status OK: any other would be open to fail open."""
     with bed.channel("fast") as fast, bed.channel("python") as python:
         for name, request, expected in requests(bed.issuer):
-            answers = [channel.unary_unary(CHECK)(request, timeout=30) for channel in (fast, python)]
+            answers = [
+                channel.unary_unary(CHECK)(request, timeout=30) for channel in (fast, python)
+            ]
             assert [reason(answer) for answer in answers] == [expected] * 2, name
             assert same(answers[0]) == same(answers[1]), name
 
