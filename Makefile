@@ -6,7 +6,8 @@
 # its crate sources where it always does (CARGO_HOME). A stamp is newer than what it stands for, so
 # a second call starts at once.
 
-SHELL := /bin/sh
+SHELL := bash
+.SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules --no-print-directory
@@ -31,6 +32,7 @@ REPORT := $(CACHE)/report
 ENVOY       := 1.40.0
 ENVOY_SMOKE := 1.36.4 1.37.0 1.38.3 1.39.3
 OIDC        := tests/beds/oidc
+KEYCLOAK    := 26.7.4
 
 export UV_CACHE_DIR := $(CACHE)/uv
 export UV_PYTHON_DOWNLOADS := never
@@ -68,8 +70,10 @@ test: $(STAMPS)/extension-ci $(STAMPS)/beds ## Run every test but Keycloak's; AR
 	@rm -rf $(REPORT) && mkdir -p $(REPORT)
 ifeq ($(ARGS),)
 	@$(call say,"Rust tests")
-	@$(CARGO) test $(CI_PROFILE) --workspace --exclude accredit-py -- --show-output > $(REPORT)/cargo.txt 2>&1 \
-	  && { .ci/cargo-summary $(REPORT)/cargo.txt; } || { cat $(REPORT)/cargo.txt; exit 1; }
+	@{ $(CARGO) test $(CI_PROFILE) --workspace -- --show-output 2>&1 && \
+	   cd fuzz && cargo test $(CI_PROFILE) --target-dir ../target -- --show-output 2>&1; } \
+	  | tee $(REPORT)/cargo.txt | .ci/cargo-summary \
+	  || { cat $(REPORT)/cargo.txt; exit 1; }
 	@$(call say,"Python and end-to-end tests")
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 else
@@ -93,15 +97,16 @@ lint-python: $(STAMPS)/extension-ci
 .PHONY: lint-rust
 lint-rust: $(STAMPS)/python $(STAMPS)/tools
 	@$(call say,"rustfmt")
-	@$(CARGO) fmt --all --check
+	@$(CARGO) fmt --all --check && cd fuzz && cargo fmt --check
 	@$(call say,"clippy")
 	@$(CARGO) clippy $(CI_PROFILE) --workspace --all-targets -- -D warnings
+	@cd rust_core/fuzz && cargo clippy $(CI_PROFILE) --target-dir ../target --all-targets -- -D warnings
 	@$(call say,"cargo deny: licences bans sources (advisories need a database that no registry serves)")
 	@cd rust_core && PATH="$(TOOLS)/bin:$$PATH" cargo deny --log-level error check licenses bans sources
 
 .PHONY: lint-proto
 lint-proto: $(STAMPS)/python
-	@$(call say,"descriptor set of ext_authz, rebuilt and compared")
+	@$(call say,"descriptor set of ext_authz rebuilt and compared")
 	@UV=$(UV) proto/third_party/rebuild.sh --check
 	@$(call say,"buf lint")
 	@if find proto -name '*.proto' | grep -q .; then $(BIN)/buf lint proto; \
@@ -129,8 +134,7 @@ fuzz: $(STAMPS)/tools ## Fuzz each target for FUZZ_S seconds with the address sa
 	    cargo fuzz run "$$target" -- -max_total_time=$(FUZZ_S) -rss_limit_mb=2048 || exit 1; done
 
 .PHONY: test-keycloak
-test-keycloak: $(STAMPS)/extension-ci ## Run the tests with a real Keycloak (needs Java 17+ and Maven; takes minutes)
-	@.ci/need java maven
+test-keycloak: $(STAMPS)/extension-ci $(STAMPS)/envoy-$(ENVOY) $(STAMPS)/keycloak-$(KEYCLOAK) ## Run the tests with a real Keycloak (needs Java 17+ and Maven; takes minutes)
 	@$(BIN)/python -m pytest tests/keycloak -m keycloak $(ARGS)
 
 ##@ Maintain
@@ -204,6 +208,14 @@ $(STAMPS)/oidc: $(OIDC)/package.json $(OIDC)/package-lock.json | $(STAMPS)
 	@.ci/need node
 	@$(call say,"oidc-provider")
 	@cd $(OIDC) && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
+	@touch $@
+
+$(STAMPS)/keycloak-%: | $(STAMPS)
+	@.ci/need java maven
+	@$(call say,"Keycloak $* from Maven Central")
+	@mvn -q -B -Dmaven.repo.local=$(CACHE)/m2 dependency:copy -DoutputDirectory=$(CACHE) \
+	  -Dartifact=org.keycloak:keycloak-quarkus-dist:$*:zip
+	@rm -rf $(CACHE)/keycloak-$* && cd $(CACHE) && $(PYTHON) -m zipfile -e keycloak-quarkus-dist-$*.zip .
 	@touch $@
 
 $(STAMPS)/beds: $(addprefix $(STAMPS)/envoy-,$(ENVOY) $(ENVOY_SMOKE)) $(STAMPS)/oidc

@@ -13,7 +13,12 @@ ROOT = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
 
 # file -> command that prints it
-GENERATED: dict[str, list[str]] = {}
+GENERATED: dict[str, list[str]] = {
+    "docs/catalogue.schema.json": [PYTHON, "-m", "accredit", "catalogue", "schema"],
+    "docs/cli.md": [PYTHON, "-m", "accredit.cli.reference"],
+    "docs/reasons.md": [PYTHON, "-m", "accredit", "reasons", "--markdown"],
+    "docs/settings.md": [PYTHON, "-m", "accredit.settings.document"],
+}
 
 
 def produce(command: list[str]) -> str:

@@ -13,7 +13,9 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 REPORT = ROOT / ".cache" / "report"
@@ -33,16 +35,20 @@ SUMMARY = re.compile(r"^(test result: |=+ .*\b(passed|failed|error|errors|no tes
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def step(target):
+def step(target: str) -> tuple[bool, list[str], float]:
     """Run one make target, stream its output, and return (passed, summary lines, seconds)."""
     print(f"==> make {target}", flush=True)
     started_s = time.monotonic()
-    summaries = []
+    summaries: list[str] = []
     process = subprocess.Popen(
-        ["make", target], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        ["make", target],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
         errors="replace",
     )
-    for line in process.stdout:
+    for line in process.stdout or ():
         sys.stdout.write(line)
         sys.stdout.flush()
         bare = ANSI.sub("", line.rstrip("\n"))
@@ -54,7 +60,7 @@ def step(target):
     return passed, summaries, took_s
 
 
-def entries(name):
+def entries(name: str) -> Iterator[dict[str, Any]]:
     """Yield what the test processes noted under a name, one JSON object a line."""
     for path in sorted(REPORT.glob(f"{name}*.jsonl")):
         for line in path.read_text().splitlines():
@@ -62,17 +68,17 @@ def entries(name):
                 yield json.loads(line)
 
 
-def parts():
+def parts() -> dict[str, set[str]]:
     """Return the versions of each real part that answered in this run."""
-    found = defaultdict(set)
+    found: dict[str, set[str]] = defaultdict(set)
     for entry in entries("parts"):
         found[entry["part"]].add(entry["version"])
     return found
 
 
-def vector_runs():
+def vector_runs() -> dict[str, dict[str, list[int]]]:
     """Return {set: {runner: [run, skipped]}} of this run."""
-    found = defaultdict(lambda: defaultdict(lambda: [0, 0]))
+    found: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
     for entry in entries("vectors"):
         cell = found[entry["set"]][entry["runner"]]
         cell[0] += entry["ran"]
@@ -88,7 +94,7 @@ def vector_runs():
     return found
 
 
-def judge_parts():
+def judge_parts() -> list[str]:
     """Print the real parts; return what is missing."""
     found = parts()
     print("\nReal parts")
@@ -97,7 +103,7 @@ def judge_parts():
     return [f"{part} did not run" for part in REQUIRED_PARTS if not found[part]]
 
 
-def judge_vectors():
+def judge_vectors() -> list[str]:
     """Print the vector sets; return those that are present and ran nothing."""
     print("\nVector sets (cases run + skipped)")
     folder = os.environ.get("ACCREDIT_VECTORS") or vectors_folder()
@@ -112,14 +118,16 @@ def judge_vectors():
             print(f"  {name:<24} not used: {NOT_YET[name]}")
             continue
         cells = runs.get(name, {})
-        shown = ", ".join(f"{who} {ran} + {skipped}" for who, (ran, skipped) in sorted(cells.items()))
+        shown = ", ".join(
+            f"{who} {ran} + {skipped}" for who, (ran, skipped) in sorted(cells.items())
+        )
         print(f"  {name:<24} {shown or 'RAN NOTHING'}")
         if not any(ran for ran, _ in cells.values()):
             faults.append(f"vector set {name} is present and ran no case")
     return faults
 
 
-def vectors_folder():
+def vectors_folder() -> str:
     """Return the folder that the Makefile finds, so that both speak of the same sets."""
     shown = subprocess.run(
         ["make", "--silent", "show-vectors"], cwd=ROOT, capture_output=True, text=True, check=False
@@ -127,7 +135,7 @@ def vectors_folder():
     return shown.stdout.strip()
 
 
-def main():
+def main() -> int:
     started_s = time.monotonic()
     needed = subprocess.run([ROOT / ".ci/need", "python", "rust", "cc", "node"], check=False)
     if needed.returncode:

@@ -203,7 +203,7 @@ class SlowKeys:
                 with contextlib.suppress(OSError):  # the asker may have given up, as it should
                     self.wfile.write(body)
 
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            def log_message(self, format: str, *args: object) -> None:
                 """Stays silent."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

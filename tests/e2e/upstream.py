@@ -61,7 +61,7 @@ class Upstream:
 
             do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _answer  # noqa: N815
 
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            def log_message(self, format: str, *args: object) -> None:
                 """Stays silent."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

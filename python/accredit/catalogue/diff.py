@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from accredit.catalogue.durations import format_duration_s, format_moment_s
-from accredit.catalogue.model import Audience, Issuer, Resource, ScopeRule
+from accredit.catalogue.model import Issuer, Resource, ScopeRule
 from accredit.catalogue.reach import Reach, compare_routes
 from accredit.catalogue.whole import Catalogue
 
@@ -167,14 +167,14 @@ def _resource(name: str, old: Resource, new: Resource) -> Iterator[Change]:
     for what, was, now in (
         ("owner", old.owner, new.owner),
         ("metadata_url", old.metadata_url, new.metadata_url),
-        ("audience.max", _family_max(old.audience), _family_max(new.audience)),
     ):
         if was != now:
             yield Change("neutral", name, what, was or "", now or "")
-
-
-def _family_max(audience: Audience) -> str | None:
-    return str(audience.family_max) if audience.mode == "family" else None
+    families = old.audience, new.audience
+    if all(one.mode == "family" for one in families):
+        was, now = (str(one.family_max) for one in families)
+        if was != now:
+            yield Change("neutral", name, "audience.max", was, now)
 
 
 def _ordered(

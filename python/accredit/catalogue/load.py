@@ -8,6 +8,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ValidationError
 
 from accredit.catalogue import yaml
+from accredit.catalogue.core_check import compile_faults, key_faults
 from accredit.catalogue.cross import Entry, Model, cross_check
 from accredit.catalogue.faults import explain
 from accredit.catalogue.migrate import CASES_FORMAT, format_fault
@@ -184,9 +185,16 @@ class _Gathered:
 
     def settle(self) -> Catalogue:
         self._faults += cross_check(self._issuers, self._resources)
+        self._faults += key_faults(self._issuers)
+        if not self._faults:
+            whole = self._whole()
+            self._faults += compile_faults(whole)
         if self._faults:
-            order = sorted(self._faults, key=lambda fault: (fault.file, fault.line))
-            raise CatalogueError(order)
+            self._faults.sort(key=lambda fault: (fault.file, fault.line))
+            raise CatalogueError(self._faults)
+        return whole
+
+    def _whole(self) -> Catalogue:
         return Catalogue(
             issuers=tuple(
                 sorted(

@@ -44,3 +44,7 @@ def _tidy(value: Any, *, names: bool = False) -> Any:
         else:
             tidied[name] = _tidy(inner, names=name in {"properties", "$defs"})
     return tidied
+
+
+if __name__ == "__main__":
+    print(schema_text(), end="")  # noqa: T201 - this is what the command is for

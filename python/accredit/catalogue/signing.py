@@ -65,7 +65,9 @@ def _kind(algorithm: str) -> str:
     """Returns the name of the key that an algorithm is used with; it is the `kid` as well."""
     if algorithm[:2] in {"RS", "PS"}:
         return "rsa"
-    return f"ec-{algorithm[2:]}" if algorithm.startswith("ES") else "ed25519"
+    if algorithm in {"Ed25519", "EdDSA"}:
+        return "ed25519"
+    return f"ec-{algorithm[2:]}"
 
 
 def _make(kind: str) -> _Key:

@@ -13,17 +13,16 @@ import typer
 from accredit import __version__
 from accredit.cli import catalogue, check, demo, dev, envoy, keys, reasons, serve, status
 from accredit.cli.exits import Exit, exit_of
-from accredit.cli.output import plain, print_json, print_text, stderr, styled
+from accredit.cli.output import TOKEN_PART, plain, print_text, stderr, styled
 from accredit.errors import AccreditError
 
 __all__ = ["app", "main"]
 
 app = typer.Typer(
     name="accredit",
-    help="Decides over gRPC whether a token may be used here, now, by this client.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+    rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 app.command("serve")(serve.serve)
@@ -38,15 +37,23 @@ app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(envoy.app, name="envoy")
 
 
-@app.command("version")
-def version(
-    *, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
-) -> None:
-    """Print the version."""
-    if as_json:
-        print_json({"version": __version__})
-    else:
+def _print_version(asked: bool) -> None:
+    if asked:
         print_text(f"accredit {__version__}")
+        raise typer.Exit(Exit.OK)
+
+
+@app.callback()
+def accredit(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Decides over gRPC whether a token may be used here, now, by this client."""
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -77,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _complain(text: str) -> None:
     console = stderr()
-    for index, line in enumerate(text.splitlines() or [""]):
+    for index, line in enumerate(TOKEN_PART.sub("(not shown)", text).splitlines() or [""]):
         head = styled("accredit: ", "bold red") if index == 0 else styled("")
         console.print(head + styled(line), soft_wrap=True)
 

@@ -1,8 +1,10 @@
 """`accredit dev`: a local issuer, and tokens of it, for tests and demos."""
 
+import contextlib
 import http.client
 import json
 import time
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
@@ -34,17 +36,24 @@ def issuer(
     *,
     port: Annotated[
         int,
-        typer.Option("--port", min=0, max=65_535, help="Port on 127.0.0.1; 0 picks a free one."),
+        typer.Option(
+            "--port",
+            metavar="PORT",
+            min=0,
+            max=65_535,
+            help="Port on 127.0.0.1; 0 picks a free one.",
+        ),
     ] = 9_190,
     address: Annotated[
-        str, typer.Option("--address", help="127.0.0.1; any other is refused.")
+        str, typer.Option("--address", metavar="IP", help="127.0.0.1; any other is refused.")
     ] = _LOOPBACK,
     algorithm: Annotated[
         list[str] | None,
         typer.Option("--algorithm", metavar="ALG", help="Sign with this; may be repeated."),
     ] = None,
     lifetime_s: Annotated[
-        int, typer.Option("--lifetime", min=1, help="Seconds that its tokens live.")
+        int,
+        typer.Option("--lifetime", metavar="SECONDS", min=1, help="Seconds that its tokens live."),
     ] = 300,
     as_json: Json = False,
 ) -> None:
@@ -70,7 +79,9 @@ def issuer(
         print_text("keys", running.jwks_uri)
         print_text("token", f"accredit dev mint --issuer {running.issuer} --audience URI")
         note("keys are new at each start; Ctrl-C ends it")
-    running.serve_forever()
+    # Ctrl-C is how it is meant to end.
+    with contextlib.suppress(KeyboardInterrupt):
+        running.serve_forever()
 
 
 @app.command("mint")
@@ -85,16 +96,22 @@ def mint(
         typer.Option("--audience", metavar="URI", help="The `aud`; may be repeated."),
     ],
     scope: Annotated[
-        str | None, typer.Option("--scope", help="Scopes, separated by one space.")
+        str | None,
+        typer.Option("--scope", metavar="SCOPES", help="Scopes, separated by one space."),
     ] = None,
-    client: Annotated[str, typer.Option("--client", help="The `client_id`.")] = "demo",
+    client: Annotated[
+        str, typer.Option("--client", metavar="ID", help="The `client_id`.")
+    ] = "demo",
     subject: Annotated[
-        str | None, typer.Option("--subject", help="The `sub`; the client where not given.")
+        str | None,
+        typer.Option("--subject", metavar="ID", help="The `sub`; the client where not given."),
     ] = None,
     lifetime_s: Annotated[
-        int, typer.Option("--lifetime", help="Seconds from `iat` to `exp`.")
+        int, typer.Option("--lifetime", metavar="SECONDS", help="Seconds from `iat` to `exp`.")
     ] = 300,
-    age_s: Annotated[int, typer.Option("--age", help="Seconds since `iat`.")] = 0,
+    age_s: Annotated[
+        int, typer.Option("--age", metavar="SECONDS", help="Seconds since `iat`.")
+    ] = 0,
     algorithm: Annotated[
         str | None, typer.Option("--algorithm", metavar="ALG", help="Sign with this.")
     ] = None,
@@ -113,7 +130,10 @@ def mint(
         ),
     ] = None,
     spoil: Annotated[
-        Spoil | None, typer.Option("--spoil", help="Spoil the token after it was signed.")
+        Spoil | None,
+        typer.Option(
+            "--spoil", metavar="alg-none|tampered", help="Spoil the token after it was signed."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -168,7 +188,7 @@ def _members(given: list[str] | None, option: str) -> list[tuple[str, object]]:
     return members
 
 
-def _post(issuer_url: str, path: str, document: dict[str, object]) -> dict[str, Any]:
+def _post(issuer_url: str, path: str, document: Mapping[str, object]) -> dict[str, Any]:
     try:
         parts = urlsplit(issuer_url)
         port = parts.port

@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 
 import grpc
 
+from accredit.cli.output import quoted
 from accredit.errors import InputError, ServerError
 from accredit.serve.descriptors import message_class
 from accredit.settings import Address
@@ -78,7 +79,7 @@ class Asker:
         try:
             self._address = str(Address.parse(address))
         except ValueError as error:
-            raise InputError(f"--server `{address[:128]}` {error}") from None
+            raise InputError(f"--server {quoted(address)} {error}") from None
         # Tokens go to the address that was named, whatever proxy variables say.
         self._channel = grpc.insecure_channel(
             self._address, options=[("grpc.enable_http_proxy", 0)]
@@ -110,7 +111,7 @@ class Asker:
         Raises:
             ServerError: No answer, or one that cannot be read.
         """
-        request = message_class("envoy.service.auth.v3.CheckRequest")()
+        request: Any = message_class("envoy.service.auth.v3.CheckRequest")()
         http = request.attributes.request.http
         http.method, http.host, http.path = method or "", host or "", path or ""
         for name, value in headers:
@@ -157,7 +158,7 @@ def ask(address: str, question: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read(received: bytes, took_us: int) -> Answer:
     try:
-        response = message_class("envoy.service.auth.v3.CheckResponse").FromString(received)
+        response: Any = message_class("envoy.service.auth.v3.CheckResponse").FromString(received)
     except Exception:  # noqa: BLE001 - protobuf's DecodeError, whose text may quote the answer
         raise ServerError("the server's answer is no CheckResponse; is it Accredit?") from None
     allowed = response.status.code == _ALLOWED

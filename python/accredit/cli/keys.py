@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from accredit.cli.options import CatalogueDir, Json, SettingsFile, load_settings
-from accredit.cli.output import print_json, print_table, print_text, styled
+from accredit.cli.output import print_json, print_table, print_text, quoted, styled
 from accredit.errors import FetchError, InputError, KeySetError
 
 __all__ = ["app"]
@@ -38,7 +38,7 @@ def show(
     offline = open_offline(load_settings(settings, catalogue), only={issuer})
     if not offline.states:
         known = ", ".join(one.issuer for one in offline.catalogue.issuers)
-        raise InputError(f"the catalogue has no issuer `{issuer[:256]}`; it has: {known}")
+        raise InputError(f"the catalogue has no issuer {quoted(issuer)}; it has: {known}")
     state = offline.states[0]
     report = offline.reports.get(issuer)
     if report is None:

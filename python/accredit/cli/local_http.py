@@ -6,6 +6,7 @@ import json
 import socket
 from typing import Any, Final
 
+from accredit.cli.output import quoted
 from accredit.errors import InputError, ServerError
 from accredit.settings import Address
 
@@ -45,7 +46,7 @@ def _get(address: str, path: str) -> tuple[int, bytes]:
     try:
         parsed = Address.parse(address)
     except ValueError as error:
-        raise InputError(f"`{address[:128]}` {error}") from None
+        raise InputError(f"--server {quoted(address)} {error}") from None
     connection = _Connection(parsed)
     try:
         connection.request("GET", path)

@@ -40,9 +40,7 @@ def migrate_files(place: Path, *, write: bool) -> list[dict[str, Any]]:
             message, _, remedy = str(error).partition("; ")
             faults.append(Fault(message, name, path="accredit", remedy=remedy))
             continue
-        rows.append(
-            {"file": name, "format": FORMAT, "came_through": list(migrated.came_through)}
-        )
+        rows.append({"file": name, "format": FORMAT, "came_through": list(migrated.came_through)})
         if migrated.came_through:
             changed.append((Path(name), _rendered(migrated.document)))
     if faults:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from accredit import catalogue as catalogue_package
 from accredit.catalogue import Catalogue
 from accredit.catalogue.model import Issuer
+from accredit.cli.logs import quiet
 from accredit.cli.output import note
 from accredit.engine import Engine
 from accredit.errors import SettingsError
@@ -51,6 +52,7 @@ def open_offline(settings: Settings, *, only: Collection[str] | None = None) -> 
         CatalogueError: The catalogue does not load.
         SettingsError: `trust.ca_file` cannot be used.
     """
+    quiet()
     read = catalogue_package.load(settings.catalogue.dir, settings)
     engine = Engine(settings.engine_json())
     engine.load_catalogue(read.compiled())

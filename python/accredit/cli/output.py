@@ -8,6 +8,7 @@ the cursor, and never read as markup.
 import datetime as dt
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TextIO
@@ -17,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 __all__ = [
+    "TOKEN_PART",
     "duration",
     "moment",
     "note",
@@ -24,12 +26,19 @@ __all__ = [
     "print_json",
     "print_table",
     "print_text",
+    "quoted",
+    "stderr",
+    "stdout",
     "styled",
     "word",
 ]
 
 # Rich would cut tables at 80 columns where it sees no terminal; a file has no right margin.
 _WIDE: Final = 240
+
+_QUOTED_MAX: Final = 100
+# A JSON object that begins with a name, in base64url: the head of every token.
+TOKEN_PART: Final = re.compile(r"eyJ[A-Za-z0-9_=-]{6,}(\.[A-Za-z0-9_=-]*)*", re.ASCII)
 
 _STYLES: Final[Mapping[str, str]] = {
     "allow": "bold green",
@@ -72,11 +81,17 @@ def _console(file: TextIO) -> Console:
 
 
 def plain(text: object) -> str:
-    """Returns the text with every character that does not print as `\\xNN` or `\\uNNNN`."""
+    """Returns the text with characters that do not print escaped as in Python."""
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode()
         for character in str(text)
     )
+
+
+def quoted(text: str) -> str:
+    """Returns what a user gave in backticks, for a message; not where it may be a token."""
+    harmless = len(text) <= _QUOTED_MAX and not TOKEN_PART.search(text)
+    return f"`{plain(text)}`" if harmless else "(not shown)"
 
 
 def styled(text: object, style: str = "") -> Text:
@@ -117,7 +132,14 @@ def print_table(
         table.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else styled(cell) for cell in row))
-    stdout().print(table)
+    console = stdout()
+    if console.is_terminal:
+        console.print(table)
+        return
+    with console.capture() as captured:
+        console.print(table)
+    for line in captured.get().splitlines():
+        sys.stdout.write(line.rstrip() + "\n")
 
 
 def note(text: str, *, style: str = "dim") -> None:

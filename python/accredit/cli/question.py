@@ -22,7 +22,7 @@ __all__ = [
 Token = Annotated[
     str | None,
     typer.Argument(
-        metavar="[TOKEN]",
+        metavar="TOKEN",
         help="The token; `-` reads it from stdin, which other users of the host cannot see."
         " Without one, a request without credential is judged.",
         show_default=False,
@@ -49,6 +49,7 @@ Headers = Annotated[
     typer.Option("--header", metavar="'NAME: VALUE'", help="A further header; may be repeated."),
 ]
 
+_STDIN: Final = "-"
 # Far above any token that is accepted: a wrong file is noticed, and a long token still judged.
 _TOKEN_FILE_MAX_BYTES: Final = 1_048_576
 
@@ -86,7 +87,7 @@ def question(
 def _token(token: str | None, file: Path | None) -> str | None:
     if token is not None and file is not None:
         raise InputError("a token and --token-file are both given; keep one")
-    if file is None and token != "-":
+    if file is None and token != _STDIN:
         return token
     try:
         if file is None:

@@ -26,7 +26,9 @@ def status(
     server: Annotated[
         str | None,
         typer.Option(
-            "--server", metavar="ADDRESS", help="Its `listen.http`; that of the settings if not given."
+            "--server",
+            metavar="ADDRESS",
+            help="Its `listen.http`; that of the settings if not given.",
         ),
     ] = None,
     settings: SettingsFile = None,

@@ -5,11 +5,10 @@ keeps no cookie and no connection, and reads no proxy variable and no netrc.
 """
 
 import asyncio
-import contextlib
 import logging
 import ssl
 import zlib
-from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -29,6 +28,7 @@ from accredit.trust.network import (
     target_of,
 )
 from accredit.trust.strict_json import Json, parse_object
+from accredit.trust.transport import GuardedTransport, failures_of
 
 __all__ = ["FetchLimits", "Fetched", "GuardedClient"]
 
@@ -168,9 +168,12 @@ class GuardedClient:
         )
         try:
             async with httpx2.AsyncClient(
-                transport=_Transport(pool), trust_env=False, follow_redirects=False, timeout=timeout
+                transport=GuardedTransport(pool),
+                trust_env=False,
+                follow_redirects=False,
+                timeout=timeout,
             ) as client:
-                with _failures(target.url):
+                with failures_of(target.url):
                     async with client.stream("GET", target.url, headers=headers) as response:
                         _judge_head(response, target.url, accept, cap)
                         body = await _read(response, target.url, cap)
@@ -229,33 +232,6 @@ def _too_large(url: str, cap: int) -> CodedFetchError:
     return CodedFetchError(FetchCode.TOO_LARGE, url, f"the body is longer than {cap} bytes")
 
 
-@contextlib.contextmanager
-def _failures(url: str) -> Iterator[None]:
-    """Turns what the HTTP library raises into `CodedFetchError`, without the library's text."""
-    try:
-        yield
-    except httpx2.TimeoutException as error:
-        raise CodedFetchError(FetchCode.TIMED_OUT, url, "the other side is too slow") from error
-    except httpx2.TransportError as error:
-        handshake = _tls_cause(error)
-        if handshake is not None:
-            reason = getattr(handshake, "verify_message", "") or "the handshake failed"
-            raise CodedFetchError(FetchCode.TLS_FAILED, url, f"TLS: {reason}") from error
-        reason = "the connection broke, or what arrived is not HTTP"
-        raise CodedFetchError(FetchCode.PROTOCOL, url, reason) from error
-    except httpx2.InvalidURL as error:
-        raise CodedFetchError(FetchCode.URL_REFUSED, url, "the URL cannot be read") from error
-
-
-def _tls_cause(error: BaseException) -> ssl.SSLError | None:
-    cause: BaseException | None = error
-    for _ in range(_MAX_CAUSES):
-        if cause is None or isinstance(cause, ssl.SSLError):
-            return cause
-        cause = cause.__cause__ or cause.__context__
-    return None
-
-
 def _tls(ca_file: Path | None) -> ssl.SSLContext:
     # Not `ssl.create_default_context`: it writes session keys to the file that SSLKEYLOGFILE names.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -267,71 +243,6 @@ def _tls(ca_file: Path | None) -> ssl.SSLContext:
     return context
 
 
-class _Stream(httpx2.AsyncByteStream):
-    """The body as it arrives, with the errors of httpcore2 as those of httpx2."""
-
-    def __init__(self, parts: AsyncIterable[bytes]) -> None:
-        self._parts = parts
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        with _as_httpx():
-            async for part in self._parts:
-                yield part
-
-    async def aclose(self) -> None:
-        close = getattr(self._parts, "aclose", None)
-        if close is not None:
-            await close()
-
-
-class _Transport(httpx2.AsyncBaseTransport):
-    """httpx2 over a pool with our own network."""
-
-    def __init__(self, pool: httpcore2.AsyncConnectionPool) -> None:
-        self._pool = pool
-
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        raw = httpcore2.Request(
-            method=request.method,
-            url=httpcore2.URL(
-                scheme=request.url.raw_scheme,
-                host=request.url.raw_host,
-                port=request.url.port,
-                target=request.url.raw_path,
-            ),
-            headers=request.headers.raw,
-            content=request.stream,
-            extensions=request.extensions,
-        )
-        with _as_httpx():
-            answer = await self._pool.handle_async_request(raw)
-        if not isinstance(answer.stream, AsyncIterable):
-            raise httpx2.ProtocolError("an answer without a stream")
-        return httpx2.Response(
-            status_code=answer.status,
-            headers=answer.headers,
-            stream=_Stream(answer.stream),
-            extensions=answer.extensions,
-        )
-
-    async def aclose(self) -> None:
-        await self._pool.aclose()
-
-
-@contextlib.contextmanager
-def _as_httpx() -> Iterator[None]:
-    try:
-        yield
-    except httpcore2.TimeoutException as error:
-        raise httpx2.TimeoutException("timed out") from error
-    except (
-        httpcore2.NetworkError,
-        httpcore2.ProtocolError,
-        httpcore2.UnsupportedProtocol,
-    ) as error:
-        raise httpx2.NetworkError("the connection broke") from error
-
-
 # What zlib calls each coding (RFC 9110, section 8.4.1); None: as it is.
 _WINDOW_BITS: Final[dict[str, int | None]] = {
     "": None,
@@ -341,4 +252,3 @@ _WINDOW_BITS: Final[dict[str, int | None]] = {
     "deflate": zlib.MAX_WBITS,
 }
 _MAX_DIGITS: Final = 18
-_MAX_CAUSES: Final = 8

@@ -4,20 +4,17 @@ import asyncio
 import json
 import random
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Final, Protocol
 
-import httpx2
 import structlog
 
 from accredit.errors import KeySetError, StateError
 from accredit.trust.clock import Clock
-from accredit.trust.discovery import Discovered, discover
 from accredit.trust.failure import CodedFetchError
-from accredit.trust.freshness import Bounds, refresh_after_s
-from accredit.trust.http import Fetched, GuardedClient
-from accredit.trust.network import Reach
-from accredit.trust.sources import Discovery, File, Inline, IssuerSource, JwksUri
+from accredit.trust.freshness import Bounds
+from accredit.trust.http import GuardedClient
+from accredit.trust.loader import Loader
+from accredit.trust.sources import File, Inline, IssuerSource
 from accredit.trust.state import IssuerState
 from accredit.trust.store import KeyStore, StoredKeys
 
@@ -98,12 +95,6 @@ def end_refresh(sink: KeySink, issuer: str, *, succeeded: bool) -> None:
             _log.error("sink_failed", issuer=issuer, error=type(error).__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _Loaded:
-    jwks: bytes = field(repr=False)
-    refresh_after_s: float | None
-
-
 class IssuerKeys:
     """The task of one issuer.
 
@@ -127,8 +118,13 @@ class IssuerKeys:
         self._hold_until_s = float("-inf")
         self._not_before_s = float("-inf")
         self._next_at_s: float | None = None
-        self._seen: tuple[int, int, int] | None = None
-        self._discovered: tuple[Discovered, float] | None = None
+        self._loader = Loader(
+            source,
+            client=surroundings.client,
+            clock=surroundings.clock,
+            refresh=surroundings.policy.refresh,
+            max_bytes=surroundings.policy.max_bytes,
+        )
         kept = before or IssuerState(source.issuer, source.kind)
         self._state = replace(
             kept, source=source.kind, tried=False, fetching=False, next_refresh_s=None
@@ -206,7 +202,7 @@ class IssuerKeys:
                 poll_s = self._around.policy.file_poll_s
                 left_s = poll_s if left_s is None else min(poll_s, left_s)
             await clock.wait(self._wake, left_s)
-            if await self._file_mark() != self._seen:
+            if await self._loader.changed():
                 break
         self._next_at_s = None
         self._busy = True
@@ -222,7 +218,7 @@ class IssuerKeys:
         requested_at_ms = int(clock.now_s() * 1000)
         succeeded = False
         try:
-            loaded = await self._load()
+            loaded = await self._loader.load()
             fetched_at_s = int(clock.now_s())
             fixed = isinstance(self.source.keys, Inline)
             until_s = FOREVER_S if fixed else fetched_at_s + policy.max_age_s
@@ -249,43 +245,6 @@ class IssuerKeys:
             )
         return loaded.refresh_after_s
 
-    async def _load(self) -> _Loaded:
-        policy = self._around.policy
-        match self.source.keys:
-            case Inline(jwks):
-                return _Loaded(jwks, None)
-            case File(path):
-                # Before the content: a change in between is then seen as one.
-                self._seen = await self._file_mark()
-                jwks = await asyncio.to_thread(_read_file, path, policy.max_bytes)
-                return _Loaded(jwks, policy.refresh.max_s)
-            case JwksUri(url):
-                fetched = await self._fetch(url, self.source.reach)
-            case Discovery(flavour):
-                clock = self._around.clock
-                if self._discovered is None or self._discovered[1] <= clock.monotonic_s():
-                    found = await discover(
-                        self._around.client, self.source.issuer, flavour, reach=self.source.reach
-                    )
-                    fresh_s = self._refresh_after(found.headers)
-                    self._discovered = (found, clock.monotonic_s() + fresh_s)
-                found = self._discovered[0]
-                fetched = await self._fetch(found.jwks_uri, found.reach)
-        return _Loaded(fetched.body, self._refresh_after(fetched.headers))
-
-    async def _fetch(self, url: str, reach: Reach) -> Fetched:
-        return await self._around.client.get_json(
-            url, accept=_MEDIA_TYPES, reach=reach, max_bytes=self._around.policy.max_bytes
-        )
-
-    def _refresh_after(self, headers: httpx2.Headers) -> float:
-        return refresh_after_s(
-            headers,
-            self._around.policy.refresh,
-            now_s=self._around.clock.now_s(),
-            dice=random.random(),  # noqa: S311 - spreads load, protects nothing
-        )
-
     def _succeeded(self, report: bytes, fetched_at_s: int, until_s: int) -> None:
         keys, skipped = _counts(report)
         self._state = replace(
@@ -304,7 +263,7 @@ class IssuerKeys:
     def _failed(self, code: str, detail: str) -> float | None:
         """Notes a failed attempt; returns when to try again, sooner at first, then ever later."""
         # What was discovered may be why.
-        self._discovered = None
+        self._loader.forget()
         failures = self._state.failures + 1
         self._state = replace(
             self._state,
@@ -361,39 +320,12 @@ class IssuerKeys:
             # A full disk costs the next restart its head start, and no decision now.
             _log.warning("keys_not_stored", issuer=keys.issuer, detail=str(error))
 
-    async def _file_mark(self) -> tuple[int, int, int] | None:
-        match self.source.keys:
-            case File(path):
-                return await asyncio.to_thread(_mark, path)
-            case _:
-                return None
-
-
-def _read_file(path: Path, max_bytes: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            body = file.read(max_bytes + 1)
-    except OSError as error:
-        raise StateError(f"{path}: cannot be read: {error.strerror}") from error
-    if len(body) > max_bytes:
-        raise KeySetError(f"the key file is longer than {max_bytes} bytes")
-    return body
-
-
-def _mark(path: Path) -> tuple[int, int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
-
 
 def _counts(report: bytes) -> tuple[int, int]:
     document = json.loads(report)
     return len(document["keys"]), len(document["skipped"])
 
 
-_MEDIA_TYPES: Final = frozenset({"application/json", "application/jwk-set+json"})
 # The core paces needs by a clock of its own; its next need may come a little before our period.
 _SLACK_S: Final = 1.0
 _MAX_DOUBLINGS: Final = 16

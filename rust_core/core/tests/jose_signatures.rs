@@ -10,6 +10,7 @@
 mod signer;
 
 use accredit_core::jose::{Algorithm, CompactJws, JwsLimits, KeySet, SignatureInvalid, base64url};
+use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use serde_json::{Value, json};
 use signer::{Signer, key_set};
 
@@ -223,4 +224,30 @@ fn sum_of_same_length(one: &[u8], other: &[u8]) -> Option<Vec<u8>> {
     }
     sum.reverse();
     (carry == 0).then_some(sum)
+}
+
+/// A signature whose R is the neutral element: it keeps to the equation of RFC 8032, and whoever
+/// makes it had the key, but a nonce of zero gives that key away.
+#[test]
+fn an_ed25519_commitment_of_small_order_is_refused() {
+    let point: [u8; 32] = [
+        0x93, 0xff, 0x7b, 0x38, 0x6a, 0x8f, 0xcc, 0xb0, 0x0c, 0xc2, 0x04, 0xd3, 0x5e, 0xde, 0xde,
+        0x01, 0xde, 0x60, 0xa8, 0x1b, 0x64, 0xb4, 0x89, 0x32, 0x80, 0x99, 0x6a, 0x95, 0x20, 0x8f,
+        0x13, 0x35,
+    ];
+    // S = H(R, A, "message") a modulo L, for R = 1.
+    let scalar: [u8; 32] = [
+        0x75, 0xec, 0x23, 0x1c, 0x5c, 0x2b, 0xd2, 0xa2, 0x2d, 0x1f, 0xa7, 0xd7, 0xc8, 0x16, 0x9d,
+        0x1c, 0x3c, 0xf1, 0xb5, 0xdb, 0xc7, 0x35, 0xa9, 0x51, 0xd6, 0x4b, 0xac, 0x8e, 0xb0, 0x71,
+        0x6f, 0x0c,
+    ];
+    let mut neutral = [0; 32];
+    neutral[0] = 1;
+    let signature = [neutral, scalar].concat();
+    let library = UnparsedPublicKey::new(&ED25519, point);
+    assert!(library.verify(b"message", &signature).is_ok(), "the library alone accepts it");
+    let x = base64url::encode(&point);
+    let set = key_set(&[json!({"kty": "OKP", "crv": "Ed25519", "x": x})]);
+    let key = set.the_only_one_for(Algorithm::Ed25519).unwrap();
+    assert!(key.verify(Algorithm::Ed25519, b"message", &signature).is_err());
 }

@@ -17,12 +17,6 @@ impl Vectors {
         Self(folder.is_dir().then_some(folder))
     }
 
-    /// Whether there are any.
-    #[must_use]
-    pub fn are_here(&self) -> bool {
-        self.0.is_some()
-    }
-
     /// The contents of all files in a folder of the vectors; none where the folder is not here.
     #[must_use]
     pub fn files(&self, folder: &str) -> Vec<(String, Vec<u8>)> {

@@ -14,7 +14,6 @@ fn seeds_and_corpus_hold() {
         let committed = seeds::committed(name);
         assert!(!committed.is_empty(), "{name} has no committed seed");
         let published = from_vectors(&vectors);
-        assert_eq!(vectors.are_here(), !published.is_empty(), "{name}: seeds from the vectors");
         let corpus = seeds::corpus(name);
         let inputs = || {
             let files = committed.iter().chain(&corpus).map(|(_, bytes)| bytes);
@@ -31,7 +30,8 @@ fn seeds_and_corpus_hold() {
                 run(&turned);
             }
         }
-        let line = format!("fuzz {name}: replayed {} seeds\n", inputs().count());
+        let (all, published) = (inputs().count(), published.len());
+        let line = format!("fuzz {name}: replayed {all} seeds, {published} of them vectors\n");
         std::io::stdout().write_all(line.as_bytes()).unwrap();
     }
 }

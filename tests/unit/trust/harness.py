@@ -247,5 +247,5 @@ def home() -> Names:
 
 async def until(*conditions: Callable[[], object]) -> None:
     """Waits until all hold; the test's own time limit ends a wait in vain."""
-    while not all(condition() for condition in conditions):  # noqa: ASYNC110 - any condition
+    while not all(condition() for condition in conditions):
         await asyncio.sleep(0.002)

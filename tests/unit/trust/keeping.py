@@ -45,9 +45,7 @@ class ManualClock(Clock):
 
     async def wait(self, event: asyncio.Event, seconds: float | None) -> None:
         until_s = None if seconds is None else self.elapsed_s + seconds
-        while not event.is_set() and (  # noqa: ASYNC110 - the event is one of two ends
-            until_s is None or self.elapsed_s < until_s
-        ):
+        while not event.is_set() and (until_s is None or self.elapsed_s < until_s):
             await asyncio.sleep(0.001)
 
 

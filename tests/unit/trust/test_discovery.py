@@ -41,12 +41,8 @@ def test_where_the_metadata_stands(issuer: str, oidc: str, oauth: str) -> None:
 
 
 @pytest.mark.parametrize(
-<<<<<<< HEAD
-    "issuer", ["https://a.test/?b", "https://a.test/#b", "https://a.test?", "https://[::1"]
-=======
     "issuer",
     ["https://a.test/?b", "https://a.test/#b", "https://a.test?", "https://[::1"],
->>>>>>> trust
 )
 def test_an_issuer_with_a_query_or_fragment_has_none(issuer: str) -> None:
     with pytest.raises(CodedFetchError) as caught:
@@ -112,12 +108,8 @@ async def test_keys_elsewhere_have_the_public_network_alone(
     ["{}/", "{}x", "https://issuer.test/realm", "", None, 1, ["{}"]],
 )
 async def test_a_document_of_another_issuer_is_refused(
-<<<<<<< HEAD
-    authority: Authority, change: object
-=======
     authority: Authority,
     change: object,
->>>>>>> trust
 ) -> None:
     def says(own: str) -> dict[str, object]:
         issuer = change.format(own) if isinstance(change, str) else change

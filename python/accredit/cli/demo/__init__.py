@@ -1,5 +1,6 @@
 """`accredit demo`: an issuer, a server and three APIs on loopback, and calls good and bad."""
 
+import contextlib
 import signal
 import sys
 from typing import Annotated, Any, NoReturn
@@ -40,8 +41,12 @@ def demo(
         else:
             _print_rows(rows)
             _print_steps(steps)
+            if steps and not site.is_on_default_port:
+                note("port 9191 is taken, so deploy/envoy/envoy.yaml would not find this server")
         if not once:
-            site.wait()
+            # Ctrl-C is how the demo is meant to end.
+            with contextlib.suppress(KeyboardInterrupt):
+                site.wait()
     raise typer.Exit(Exit.OK if expected else Exit.NO)
 
 
@@ -77,7 +82,8 @@ def _print_steps(steps: list[dict[str, str]]) -> None:
     print_text("")
     print_text(styled("The server stays up until Ctrl-C. In another terminal, here:", "bold"))
     for step in steps:
-        print_text("")
-        print_text(styled(f"# {step['what']}", "dim"))
+        if step["what"]:
+            print_text("")
+            print_text(styled(f"# {step['what']}", "dim"))
         print_text(step["command"])
     print_text("")

@@ -107,10 +107,8 @@ class Site:
         catalogue.mkdir()
         for name, text in demo_catalogue(self.issuer.issuer).items():
             (catalogue / name).write_text(text, encoding="utf-8")
-        sections = {
-            "listen": {
-                name: self._address(name) for name in ("check", "services", "http")
-            },
+        sections: dict[str, dict[str, object]] = {
+            "listen": {name: self._address(name) for name in ("check", "services", "http")},
             "catalogue": {"dir": str(catalogue)},
             "state": {"dir": str(self.folder / "state")},
             "log": {"format": "json"},

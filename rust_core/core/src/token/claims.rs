@@ -211,6 +211,3 @@ fn audiences<'a>(claims: &'a Object<'a>) -> Result<Audiences<'a>, Fault> {
         Some(_) => Err(Fault::of(Reason::ClaimType, NAME)),
     }
 }
-
-#[cfg(test)]
-mod tests;

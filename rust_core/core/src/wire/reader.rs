@@ -19,7 +19,13 @@ pub fn read_check_request<'a>(
     bytes: &'a [u8],
     settings: &SelectorSettings,
 ) -> Result<Facts<'a>, Reason> {
-    let mut reader = Reader { settings, facts: Facts::default(), is_http: false, text_body: "" };
+    let mut reader = Reader {
+        settings,
+        facts: Facts::default(),
+        is_http: false,
+        text_body: "",
+        has_namespace: false,
+    };
     match reader.check_request(Fields::of(Message::CheckRequest, bytes)) {
         Err(Malformed) => Err(Reason::RequestMalformed),
         Ok(()) if !reader.is_http => Err(Reason::RequestNotHttp),
@@ -32,6 +38,7 @@ struct Reader<'a, 's> {
     facts: Facts<'a>,
     is_http: bool,
     text_body: &'a str,
+    has_namespace: bool,
 }
 
 impl<'a> Reader<'a, '_> {
@@ -106,7 +113,7 @@ impl<'a> Reader<'a, '_> {
     fn http(&mut self, mut fields: Fields<'a>) -> Result<(), Malformed> {
         self.is_http = true;
         let facts = &mut self.facts;
-        while let Some((number, found)) = fields.next()? {
+        while let Some((number, found)) = fields.next_in(Message::HttpRequest)? {
             match (number, found) {
                 (2, Found::Text(method)) => facts.method = non_empty(method),
                 (4, Found::Text(path)) => facts.path = non_empty(path),
@@ -133,6 +140,10 @@ impl<'a> Reader<'a, '_> {
             match (number, found) {
                 (1, Found::Message(entry)) => {
                     if entry_key(entry)? == key.namespace {
+                        if self.has_namespace {
+                            self.facts.selectors.route_metadata = Selector::Malformed;
+                        }
+                        self.has_namespace = true;
                         self.namespace(entry, key)?;
                     }
                 }
@@ -178,7 +189,7 @@ fn non_empty(text: &str) -> Option<&str> {
 /// The key and the value of a `map<string, string>` entry.
 fn text_entry(mut fields: Fields<'_>) -> Result<(&str, &str), Malformed> {
     let (mut key, mut value) = ("", "");
-    while let Some((number, found)) = fields.next()? {
+    while let Some((number, found)) = fields.next_in(Message::TextEntry)? {
         match (number, found) {
             (1, Found::Text(text)) => key = text,
             (2, Found::Text(text)) => value = text,
@@ -217,10 +228,10 @@ fn string_value(mut entry: Fields<'_>) -> Result<Selector<'_>, Malformed> {
 }
 
 fn header_map<'a>(mut map: Fields<'a>, headers: &mut Headers<'a>) -> Result<(), Malformed> {
-    while let Some((_, found)) = map.next()? {
+    while let Some((_, found)) = map.next_in(Message::HeaderMap)? {
         let Found::Message(mut header) = found else { continue };
         let (mut name, mut value, mut raw): (&str, &str, &[u8]) = ("", "", &[]);
-        while let Some((number, found)) = header.next()? {
+        while let Some((number, found)) = header.next_in(Message::HeaderValue)? {
             match (number, found) {
                 (1, Found::Text(text)) => name = text,
                 (2, Found::Text(text)) => value = text,

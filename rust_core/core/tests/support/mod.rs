@@ -7,6 +7,7 @@
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::must_use_candidate,
+    clippy::needless_pass_by_value,
     missing_docs,
     unreachable_pub,
     reason = "shared by test binaries, each of which uses a part, and a test may fail loudly"

@@ -1,0 +1,59 @@
+//! The floor of every check with a token: its signature, verified and nothing else.
+
+use std::time::Duration;
+
+use accredit_core::jose::base64url;
+use accredit_core::jose::{Algorithm, KeySet};
+
+use crate::Fail;
+use crate::fixture::Fixture;
+use crate::stats::per;
+use crate::system::{Until, own_cpu_ns};
+
+/// What is signed, and the signature.
+struct Signed {
+    message: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+/// The same keys and messages as those of the checks.
+pub(crate) struct Raw {
+    keys: KeySet,
+    kid: &'static str,
+    algorithm: Algorithm,
+    signed: Vec<Signed>,
+}
+
+impl Raw {
+    pub(crate) fn new(fixture: &Fixture, alg: &str, tokens: &[String]) -> Result<Self, Fail> {
+        let signer = fixture.signer(alg)?;
+        let keys = KeySet::parse(fixture.jwks()?.to_string().as_bytes())?;
+        let signed = tokens
+            .iter()
+            .map(|token| {
+                let (message, signature) = token.rsplit_once('.').ok_or("a token has dots")?;
+                let signature = base64url::decode(signature.as_bytes())?;
+                Ok(Signed { message: message.as_bytes().to_vec(), signature })
+            })
+            .collect::<Result<_, Fail>>()?;
+        Ok(Self { keys, kid: signer.alg, algorithm: signer.algorithm, signed })
+    }
+
+    /// Microseconds of CPU a verification.
+    pub(crate) fn measure(&self, count: u64) -> Result<f64, Fail> {
+        let key = self.keys.find(self.kid).ok_or("the key set lacks the key")?;
+        let until = Until::after(Duration::from_secs(15));
+        let (ns, done) = own_cpu_ns(|| {
+            let mut done = 0_u64;
+            for signed in self.signed.iter().cycle() {
+                if done == count || (done.is_multiple_of(256) && until.passed()) {
+                    break;
+                }
+                key.verify(self.algorithm, &signed.message, &signed.signature)?;
+                done = done.saturating_add(1);
+            }
+            Ok::<_, Fail>(done)
+        })?;
+        Ok(per(ns, done?) / 1_000.0)
+    }
+}
