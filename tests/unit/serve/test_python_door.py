@@ -57,7 +57,7 @@ async def opened(
     door = PythonDoor(
         engine,
         settings or Settings(),
-        waiters=waiters or Waiters(),
+        waiters=Waiters() if waiters is None else waiters,
         request=request,
         addresses=(Address("127.0.0.1", 0),),
     )
