@@ -25,6 +25,7 @@ mod _core {
 
     /// The hook is that of this extension; other extensions bring a standard library of their own.
     #[pymodule_init]
+    #[expect(clippy::unnecessary_wraps, reason = "the signature is PyO3's")]
     fn init(_module: &Bound<'_, PyModule>) -> PyResult<()> {
         accredit_listen::panics::only_say_where(|place| {
             // Where stderr is gone there is nobody to tell.
