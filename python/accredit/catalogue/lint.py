@@ -1,13 +1,13 @@
 """Finds what is allowed and still likely to be wrong, which no schema can see."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Final, Literal
 
 from accredit.catalogue.durations import format_duration_s, format_moment_s
 from accredit.catalogue.model import DAY_S, DEFAULT_FAMILY_MAX, Resource, Route
-from accredit.catalogue.patterns import canonical, decides, overlap
+from accredit.catalogue.patterns import Tree, canonical, decides, overlap
 from accredit.catalogue.reach import places
 from accredit.catalogue.whole import Catalogue
 
@@ -260,35 +260,43 @@ class _Rule:
 
 def _overlaps(catalogue: Catalogue, _now_s: int) -> Iterator[Finding]:
     for rules in _by_host(catalogue):
-        for one, other in combinations(rules, 2):
-            path = overlap(one.pattern, other.pattern)
-            if path is None or one.pattern == other.pattern:
-                continue  # the methods of one pattern are gathered, and a tie does not load
-            narrow, broad = (one, other) if decides(one.pattern, other.pattern) else (other, one)
-            yield from _hidden(catalogue, rules, narrow, broad, path)
+        tree = Tree(rules)
+        for pattern, narrow in rules.items():
+            # The methods of one pattern are gathered, and a tie does not load.
+            for other in tree.meeting(pattern):
+                path = overlap(pattern, other)
+                if path is not None and decides(pattern, other):
+                    for one, broad in itertools.product(narrow, rules[other]):
+                        yield from _hidden(catalogue, narrow, one, broad, path)
 
 
-def _by_host(catalogue: Catalogue) -> Iterator[list[_Rule]]:
-    """Groups patterns by where they can meet: one host, or one resource where no host is named."""
-    groups: dict[str, list[_Rule]] = {}
+def _by_host(catalogue: Catalogue) -> Iterator[dict[str, list[_Rule]]]:
+    """Groups rules by where they can meet (one host, or one resource), and by pattern."""
+    groups: dict[str, dict[str, list[_Rule]]] = {}
     known = {host for one in catalogue.resources for route in one.routes for host in route.hosts}
     for resource in catalogue.resources:
         for index, route in enumerate(resource.routes):
             for place in places(resource, route, known):
                 for pattern in route.paths:
                     rule = _Rule(resource, index, route, canonical(pattern))
-                    groups.setdefault(place, []).append(rule)
+                    groups.setdefault(place, {}).setdefault(rule.pattern, []).append(rule)
     yield from groups.values()
 
 
 def _hidden(
-    catalogue: Catalogue, rules: list[_Rule], narrow: _Rule, broad: _Rule, path: str
+    catalogue: Catalogue, same: list[_Rule], narrow: _Rule, broad: _Rule, path: str
 ) -> Iterator[Finding]:
-    """Says what a narrower pattern takes away from a broader one."""
+    """Says what a narrower pattern takes away from a broader one.
+
+    Args:
+        catalogue: Where both stand.
+        same: Every rule of the narrower pattern, since their methods count together.
+        narrow: One of them.
+        broad: A rule of the broader pattern.
+        path: A path that fits both.
+    """
     where = f"`{narrow.pattern}` of {narrow.resource.resource}"
-    listed = {
-        method for rule in rules if rule.pattern == narrow.pattern for method in rule.route.methods
-    }
+    listed = {method for rule in same for method in rule.route.methods}
     lost = [method for method in broad.route.methods if method not in listed]
     if lost:
         yield _find(

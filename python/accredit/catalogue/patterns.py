@@ -4,7 +4,9 @@ Precedence goes segment by segment: a literal before `*`, `*` before `**`, and t
 before `**`. The core decides by the same rule; this module only says so beforehand.
 """
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Final
 
 from accredit.catalogue.texts import canonical_segment
@@ -16,6 +18,7 @@ _REST: Final = 2
 _FRESH: Final = "%"
 
 
+@functools.lru_cache(maxsize=65_536)
 def segments(pattern: str) -> tuple[str, ...]:
     """Returns the segments of a pattern; a trailing slash is an empty last segment."""
     return tuple(canonical_segment(segment) for segment in pattern[1:].split("/"))
@@ -98,3 +101,73 @@ def witnesses(pattern: str, length: int) -> Iterator[tuple[str, ...]]:
         if path:
             yield path
         yield (*path, "")
+
+
+@dataclass(slots=True)
+class _Node:
+    """A place in the tree: what goes on from here, and which patterns end here."""
+
+    inner: dict[str, "_Node"] = field(default_factory=dict)
+    here: str | None = None
+    rest: str | None = None
+
+    def below(self) -> Iterator[str]:
+        """Yields every pattern that ends here or further on."""
+        yield from (one for one in (self.here, self.rest) if one is not None)
+        for node in self.inner.values():
+            yield from node.below()
+
+
+class Tree:
+    """Patterns by their segments, so that few of many are looked at.
+
+    Args:
+        patterns: In canonical form.
+    """
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        self._root = _Node()
+        for pattern in patterns:
+            node = self._root
+            *inner, last = segments(pattern)
+            for segment in inner:
+                node = node.inner.setdefault(segment, _Node())
+            if last == "**":
+                node.rest = pattern
+            else:
+                node.inner.setdefault(last, _Node()).here = pattern
+
+    def find(self, path: tuple[str, ...]) -> str | None:
+        """Returns the pattern that decides about a path, or None where none fits."""
+        return self._find(self._root, path)
+
+    def _find(self, node: _Node, path: tuple[str, ...]) -> str | None:
+        if not path:
+            return node.rest if node.here is None else node.here
+        head, tail = path[0], path[1:]
+        for name in (head, "*"):
+            # An empty segment is fitted by its equal alone.
+            inner = node.inner.get(name) if head or name == head else None
+            found = self._find(inner, tail) if inner is not None else None
+            if found is not None:
+                return found
+        return node.rest
+
+    def meeting(self, pattern: str) -> Iterator[str]:
+        """Yields every pattern that meets `pattern`, itself included if it is here."""
+        return self._meeting(self._root, segments(pattern))
+
+    def _meeting(self, node: _Node, parts: tuple[str, ...]) -> Iterator[str]:
+        if parts[:1] == ("**",):
+            yield from node.below()
+            return
+        if node.rest is not None:
+            yield node.rest
+        if not parts:
+            if node.here is not None:
+                yield node.here
+            return
+        head, tail = parts[0], parts[1:]
+        for name, inner in node.inner.items():
+            if name == head or (name == "*" and head) or (head == "*" and name):
+                yield from self._meeting(inner, tail)

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from accredit.catalogue.model import Resource, Route, ScopeRule
-from accredit.catalogue.patterns import canonical, fits, meet, precedence, segments, witnesses
+from accredit.catalogue.patterns import Tree, canonical, meet, precedence, segments, witnesses
 from accredit.catalogue.texts import host_keys
 
 # Where patterns can meet: a host, or a resource whose routes name none.
@@ -89,14 +89,13 @@ def _compare_host(
     host: str, old: dict[str, dict[str, Reach]], new: dict[str, dict[str, Reach]]
 ) -> Iterator[Difference]:
     shapes = {*old, *new}
-    shapes |= {met for one in old for other in new if one != other and (met := meet(one, other))}
+    old_tree, new_tree = Tree(old), Tree(new)
+    shapes |= {met for one in old for other in new_tree.meeting(one) if (met := meet(one, other))}
     length = 1 + max(len(segments(pattern)) for pattern in shapes)
-    old_order, new_order = sorted(old, key=precedence), sorted(new, key=precedence)
     seen: set[tuple[str | None, str | None]] = set()
     for shape in sorted(shapes, key=precedence):
         for path in witnesses(shape, length):
-            before = next((one for one in old_order if fits(one, path)), None)
-            after = next((one for one in new_order if fits(one, path)), None)
+            before, after = old_tree.find(path), new_tree.find(path)
             if (before, after) in seen or (before is None and after is None):
                 continue
             seen.add((before, after))

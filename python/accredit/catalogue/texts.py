@@ -144,12 +144,24 @@ def _segment(segment: str, *, last: bool) -> None:
         wrong = "has a dot segment, which no canonical path has; resolve it"
     elif _UNSAFE_BYTES & set(literal):
         wrong = "has an escaped separator or control character, which no path here may have"
+    elif re.search(rb"%[0-9A-Fa-f]{2}", literal):
+        wrong = "has an escape of an escape, which a second reader would decode again"
+    elif not _is_utf_8(literal):
+        wrong = "has an escape that is not UTF-8; escape the bytes of UTF-8"
     elif segment == "**" and not last:
         wrong = "has `**` before its end; use `**` as the last segment only"
     elif "*" in segment and segment not in {"*", "**"}:
         wrong = "has `*` inside a segment; a wildcard is a whole segment, a literal one is %2A"
     if wrong:
         raise ValueError(wrong)
+
+
+def _is_utf_8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def canonical_segment(segment: str) -> str:

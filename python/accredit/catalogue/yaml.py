@@ -1,9 +1,9 @@
 """Reads one YAML document by the core schema of YAML 1.2, section 10.3, and keeps every position.
 
 Narrower than YAML on purpose. Refused, each with its line: several documents in a file, a name
-given twice in one mapping, anchors and aliases, tags, directives, names that are not text, numbers
-that JSON cannot hold. A plain `off`, `yes` or `2027-01-01` is a string here, as the core schema has
-it; a reader of YAML 1.1 would make a boolean or a date of it.
+given twice in one mapping, anchors and aliases, tags, directives but `%YAML 1.2`, names that are
+not text, numbers that JSON cannot hold. A plain `off`, `yes` or `2027-01-01` is a string here, as
+the core schema has it; a reader of YAML 1.1 would make a boolean or a date of it.
 """
 
 import math
@@ -115,7 +115,7 @@ class _Reader:
                 documents += 1
                 if documents > 1:
                     self._refuse("a second document begins here", "put it into a file of its own")
-                if event.version or event.tags:
+                if event.version not in {None, (1, 2)} or event.tags:
                     self._refuse("a directive is used", "remove the line that begins with %")
             elif isinstance(event, events.NodeEvent):
                 value = self._value(event, stream, ())

@@ -36,8 +36,11 @@ def lint(
     Exits 1 where there is a warning; notes alone exit 0.
     """
     from accredit.catalogue.lint import lint as find
+    from accredit.engine import Engine
 
     read = _load(place, settings)
+    # What passes here must load at the server too.
+    Engine(load_settings(settings).engine_json()).load_catalogue(read.compiled())
     findings = find(read, now_s=now_ms(now) // 1_000)
     warned = any(finding.severity == "warning" for finding in findings)
     if as_json:

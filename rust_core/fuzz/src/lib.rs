@@ -29,6 +29,12 @@ pub const TARGETS: &[Target] = &[
     Target { name: "json", run: targets::json::run, seeds: targets::json::seeds },
     Target { name: "jws", run: targets::jws::run, seeds: targets::jws::seeds },
     Target { name: "jwk_set", run: targets::jwk_set::run, seeds: targets::jwk_set::seeds },
+    Target {
+        name: "check_request",
+        run: targets::check_request::run,
+        seeds: targets::check_request::seeds,
+    },
+    Target { name: "path", run: targets::path::run, seeds: targets::path::seeds },
 ];
 
 /// Runs a target over the files named on the command line.

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from accredit.catalogue.compile import compile_document
 from accredit.catalogue.model import Issuer, Resource
 from accredit.catalogue.patterns import (
+    Tree,
     canonical,
     decides,
     fits,
@@ -73,6 +74,16 @@ PATHS = st.lists(st.sampled_from(["a", "b", "c"]), max_size=4).flatmap(
 def test_the_meeting_fits_what_both_fit(first: str, second: str, path: tuple[str, ...]) -> None:
     met = meet(first, second)
     assert (met is not None and fits(met, path)) is (fits(first, path) and fits(second, path))
+
+
+@given(st.lists(PATTERNS, max_size=6, unique=True), PATTERNS, PATHS)
+def test_the_tree_finds_what_a_look_at_every_pattern_finds(
+    patterns: list[str], pattern: str, path: tuple[str, ...]
+) -> None:
+    tree = Tree(patterns)
+    fitting = [one for one in patterns if fits(one, path)]
+    assert tree.find(path) == min(fitting, key=precedence, default=None)
+    assert sorted(tree.meeting(pattern)) == sorted(one for one in patterns if meet(one, pattern))
 
 
 @given(PATTERNS, st.integers(1, 6))

@@ -4,7 +4,7 @@ import json
 import string
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from accredit.catalogue import texts
@@ -47,6 +47,10 @@ def test_the_document_of_this_test_is_one_that_the_core_takes() -> None:
     assert not core_takes(path="a")
 
 
+@example("/%a0")
+@example("/%c3%a9")
+@example("/%2541")
+@example("/%25/41")
 @given(st.text("/a*%2eE0fF;.?#\\ ~:@!", max_size=12).map("/".__add__))
 @PATIENT
 def test_a_path_that_is_taken_here_is_taken_by_the_core(path: str) -> None:

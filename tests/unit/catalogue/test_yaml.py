@@ -92,6 +92,11 @@ def test_what_is_no_yaml_is_refused(text: str) -> None:
     assert ": is not YAML: " in fault_of(text)
 
 
+def test_the_version_may_be_stated() -> None:
+    text = b"%YAML 1.2\n---\na: off\n...\n"
+    assert yaml.read(text, "f.yaml").value == {"a": "off"}
+
+
 def test_a_wide_document_is_refused_by_its_values() -> None:
     text = "[" + "1," * (yaml.MAX_NODES + 1) + "]"
     assert "has more than" in fault_of(text)

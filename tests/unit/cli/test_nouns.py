@@ -1,11 +1,14 @@
 """`accredit catalogue`, `keys`, `envoy`, `reasons` and `dev mint`."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from accredit.catalogue.migrate import migrate
+from accredit.cli import migrate as migrate_command
 from accredit.dev.issuer import DevIssuer
 from accredit.engine import reasons
 from tests.conftest import ROOT, free_port
@@ -96,6 +99,29 @@ class TestCatalogue:
         assert ran.code == 0
         assert "is current" in ran.out
         assert (bench.folder / "catalogue.yaml").read_bytes() == before
+
+    def test_migrate_names_older_documents_and_writes_them_when_told(
+        self, run: Run, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def _from_zero(old: dict[str, Any]) -> dict[str, Any]:
+            return {**old, "accredit": "catalogue/1"}
+
+        steps = {"catalogue/0": _from_zero}
+        monkeypatch.setattr(migrate_command, "migrate", partial(migrate, steps=steps))
+        current = document(bench.key, resource(registration="off"), resource("invoices"))
+        file = bench.write({**current, "accredit": "catalogue/0"})
+        before = file.read_bytes()
+        ran = run("catalogue", "migrate", bench.folder)
+        assert ran.code == 0
+        assert "catalogue/0 -> catalogue/1" in ran.out
+        assert "--write" in ran.err
+        assert file.read_bytes() == before
+        done = run("catalogue", "migrate", bench.folder, "--write", "--json").json
+        assert done["written"] is True
+        assert done["files"][0]["came_through"] == ["catalogue/0"]
+        bench.write(current, "elsewhere.yml").rename(bench.folder.parent / "current.yaml")
+        same = run("catalogue", "diff", bench.folder.parent / "current.yaml", file)
+        assert (same.code, same.out) == (0, "no decision changes\n")
 
     def test_an_unknown_format_is_refused(self, run: Run, bench: Bench) -> None:
         bench.write({"accredit": "catalogue/99"})
