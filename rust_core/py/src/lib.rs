@@ -17,5 +17,5 @@ mod _core {
     #[pymodule_export]
     use crate::door::FastDoor;
     #[pymodule_export]
-    use crate::engine::{Engine, Pending, descriptor_sets, inspect_keys, reasons};
+    use crate::engine::{Engine, Pending, descriptor_sets, inspect_keys, reasons, verify_jws};
 }
