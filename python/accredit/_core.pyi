@@ -3,7 +3,15 @@
 
 from typing import final
 
-__all__ = ["Engine", "FastDoor", "Pending", "descriptor_sets", "inspect_keys", "reasons"]
+__all__ = [
+    "Engine",
+    "FastDoor",
+    "Pending",
+    "descriptor_sets",
+    "inspect_keys",
+    "reasons",
+    "verify_jws",
+]
 
 @final
 class Engine:
