@@ -92,7 +92,8 @@ pub(crate) fn run(
     // Warmed, then started: between the two the server's clock is read.
     let (warmed, started) = (Barrier::new(threads), Barrier::new(threads));
     let total = Mutex::new(Run::default());
-    let warm = Bounds { calls: bounds.calls.div_ceil(10), time: bounds.time.div_f64(5.0), ..bounds };
+    let warm =
+        Bounds { calls: bounds.calls.div_ceil(10), time: bounds.time.div_f64(5.0), ..bounds };
     let (before, wall) = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..connections)
             .map(|_| {

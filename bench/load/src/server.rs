@@ -88,7 +88,11 @@ pub(crate) fn serve() -> Result<(), Fail> {
     }
 }
 
-fn open<H: Handler>(handler: H, settings: DoorSettings, mut lines: impl BufRead) -> Result<(), Fail> {
+fn open<H: Handler>(
+    handler: H,
+    settings: DoorSettings,
+    mut lines: impl BufRead,
+) -> Result<(), Fail> {
     let door = Door::new(Arc::new(handler), settings)?;
     let bound = door.start()?;
     door.set_ready(true)?;

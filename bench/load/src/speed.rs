@@ -93,9 +93,8 @@ fn tell(subjects: &[Subject]) -> (Value, Vec<Verdict>) {
     let mut verdicts = Vec::new();
     let mut wrong = 0_u64;
     for subject in subjects {
-        let each = |read: &dyn Fn(&Taken) -> f64| -> Repeats {
-            subject.taken.iter().map(read).collect()
-        };
+        let each =
+            |read: &dyn Fn(&Taken) -> f64| -> Repeats { subject.taken.iter().map(read).collect() };
         let empty = each(&|taken| taken.empty.cpu_us());
         let fresh = each(&|taken| taken.fresh.cpu_us());
         let raw = each(&|taken| taken.raw_us);

@@ -56,8 +56,8 @@ pub const OUR_PREFIX: &str = "x-accredit-";
 ///
 /// Many servers hand headers on as CGI variables, where `-` and `_` are one character.
 #[must_use]
-pub fn is_ours(name: &str) -> bool {
-    let (name, prefix) = (name.as_bytes(), OUR_PREFIX.as_bytes());
+pub fn is_ours(name: &[u8]) -> bool {
+    let prefix = OUR_PREFIX.as_bytes();
     name.len() >= prefix.len()
         && name.iter().zip(prefix).all(|(have, want)| {
             let have = if *have == b'_' { b'-' } else { have.to_ascii_lowercase() };
@@ -68,25 +68,32 @@ pub fn is_ours(name: &str) -> bool {
 impl<'a> Headers<'a> {
     /// Takes one header of the request, in any case.
     pub fn push(&mut self, name: &'a str, value: &'a [u8]) {
+        if self.take(name.as_bytes(), value) {
+            self.ours.push(name);
+        }
+    }
+
+    /// Takes one header; returns whether it is one of [`Headers::ours`], where its name belongs.
+    pub(crate) fn take(&mut self, name: &[u8], value: &'a [u8]) -> bool {
         // The length decides for almost every header, before any byte is compared.
         let slot = match name.len() {
-            4 if name.eq_ignore_ascii_case("dpop") => Some(&mut self.dpop),
-            6 if name.eq_ignore_ascii_case("origin") => Some(&mut self.origin),
-            12 if name.eq_ignore_ascii_case("content-type") => Some(&mut self.content_type),
-            13 if name.eq_ignore_ascii_case("authorization") => Some(&mut self.authorization),
-            23 if name.eq_ignore_ascii_case("x-forwarded-client-cert") => {
+            4 if name.eq_ignore_ascii_case(b"dpop") => Some(&mut self.dpop),
+            6 if name.eq_ignore_ascii_case(b"origin") => Some(&mut self.origin),
+            12 if name.eq_ignore_ascii_case(b"content-type") => Some(&mut self.content_type),
+            13 if name.eq_ignore_ascii_case(b"authorization") => Some(&mut self.authorization),
+            23 if name.eq_ignore_ascii_case(b"x-forwarded-client-cert") => {
                 Some(&mut self.forwarded_client_cert)
             }
-            29 if name.eq_ignore_ascii_case("access-control-request-method") => {
+            29 if name.eq_ignore_ascii_case(b"access-control-request-method") => {
                 Some(&mut self.requested_method)
             }
             _ => None,
         };
         if let Some(slot) = slot {
             slot.add(value);
-        } else if is_ours(name) {
-            self.ours.push(name);
+            return false;
         }
+        is_ours(name)
     }
 }
 
@@ -197,7 +204,7 @@ mod tests {
             ("x-accredits-subject", false),
             ("accredit-subject", false),
         ] {
-            assert_eq!(is_ours(name), expected, "{name}");
+            assert_eq!(is_ours(name.as_bytes()), expected, "{name}");
         }
     }
 

@@ -132,13 +132,40 @@ impl Message {
     }
 }
 
+/// Bytes that have been seen to be UTF-8. Most strings of a request are only passed over, so the
+/// `str` is made for those that are read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Text<'a>(&'a [u8]);
+
+impl<'a> Text<'a> {
+    fn new(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        // Nearly all of them are ASCII, which shows many bytes at a time.
+        if bytes.is_ascii() || str::from_utf8(bytes).is_ok() {
+            Ok(Self(bytes))
+        } else {
+            Err(Malformed)
+        }
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub const fn bytes(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// The string; the error never comes.
+    pub fn str(self) -> Result<&'a str, Malformed> {
+        str::from_utf8(self.0).map_err(|_| Malformed)
+    }
+}
+
 /// The value of a known field.
 #[derive(Clone, Copy, Debug)]
 pub enum Found<'a> {
     /// A number, which no decision depends on.
     Number,
     /// A string.
-    Text(&'a str),
+    Text(Text<'a>),
     /// Bytes.
     Bytes(&'a [u8]),
     /// A message, not walked yet.
@@ -201,10 +228,7 @@ impl<'a> Fields<'a> {
                     take(&mut self.rest, 8)?;
                     Found::Number
                 }
-                (Kind::Text, LENGTH) => {
-                    let bytes = take_delimited(&mut self.rest)?;
-                    Found::Text(str::from_utf8(bytes).map_err(|_| Malformed)?)
-                }
+                (Kind::Text, LENGTH) => Found::Text(Text::new(take_delimited(&mut self.rest)?)?),
                 (Kind::Bytes, LENGTH) => Found::Bytes(take_delimited(&mut self.rest)?),
                 (Kind::Message(message), LENGTH) => {
                     let rest = take_delimited(&mut self.rest)?;
@@ -343,15 +367,15 @@ pub fn put_message(to: &mut Vec<u8>, number: u32, write: impl FnOnce(&mut Vec<u8
     // Nearly every length takes one byte; for longer ones what was written moves up.
     to.push(0);
     write(to);
-    let length = to.len().saturating_sub(start).saturating_sub(1) as u64;
-    if length < 0x80 {
-        if let Some(byte) = to.get_mut(start) {
-            *byte = low_bits(length);
-        }
-    } else {
-        let mut varint = Vec::with_capacity(5);
-        put_varint(&mut varint, length);
-        to.splice(start..=start, varint);
+    let mut length = to.len().saturating_sub(start).saturating_sub(1) as u64;
+    let mut at = start;
+    while length >= 0x80 {
+        to.insert(at, low_bits(length) | 0x80);
+        at = at.saturating_add(1);
+        length >>= 7;
+    }
+    if let Some(byte) = to.get_mut(at) {
+        *byte = low_bits(length);
     }
 }
 

@@ -4,12 +4,12 @@
 //! things differ, on the side of refusing: headers that stand twice under one name are both kept,
 //! though `headers` is a map, and a map entry that selects and stands twice is malformed.
 
-use super::proto::{Fields, Found, Malformed, Message};
+use super::proto::{Fields, Found, Malformed, Message, Text};
 use crate::facts::{Facts, Headers, RouteMetadataKey, Selector, SelectorSettings};
 use crate::reason::Reason;
 
 /// The context extension that names the resource.
-const RESOURCE_EXTENSION: &str = "accredit.resource";
+const RESOURCE_EXTENSION: &[u8] = b"accredit.resource";
 
 /// Reads a `CheckRequest`; only the selectors that `settings` enable are filled in.
 ///
@@ -23,7 +23,7 @@ pub fn read_check_request<'a>(
         settings,
         facts: Facts::default(),
         is_http: false,
-        text_body: "",
+        text_body: &[],
         has_namespace: false,
     };
     match reader.check_request(Fields::of(Message::CheckRequest, bytes)) {
@@ -37,7 +37,7 @@ struct Reader<'a, 's> {
     settings: &'s SelectorSettings,
     facts: Facts<'a>,
     is_http: bool,
-    text_body: &'a str,
+    text_body: &'a [u8],
     has_namespace: bool,
 }
 
@@ -45,7 +45,7 @@ impl<'a> Reader<'a, '_> {
     fn finish(self) -> Facts<'a> {
         let mut facts = self.facts;
         if facts.body.bytes.is_empty() {
-            facts.body.bytes = self.text_body.as_bytes();
+            facts.body.bytes = self.text_body;
         }
         facts
     }
@@ -67,8 +67,8 @@ impl<'a> Reader<'a, '_> {
                 (4, Found::Message(request)) => self.request(request)?,
                 (10, Found::Message(entry)) => {
                     let (name, value) = text_entry(entry)?;
-                    if self.settings.context_extension && name == RESOURCE_EXTENSION {
-                        add_selector(&mut self.facts.selectors.resource, selector(value));
+                    if self.settings.context_extension && name.bytes() == RESOURCE_EXTENSION {
+                        add_selector(&mut self.facts.selectors.resource, selector(value.str()?));
                     }
                 }
                 (13, Found::Message(metadata)) => match &self.settings.route_metadata {
@@ -87,11 +87,8 @@ impl<'a> Reader<'a, '_> {
                 (4, Found::Text(principal)) => {
                     // Envoy leaves the principal empty where the peer has none.
                     if self.settings.destination_principal {
-                        self.facts.selectors.destination_principal = if principal.is_empty() {
-                            Selector::Absent
-                        } else {
-                            selector(principal)
-                        };
+                        self.facts.selectors.destination_principal =
+                            non_empty(principal)?.map_or(Selector::Absent, Selector::Value);
                     }
                 }
                 (_, other) => other.check()?,
@@ -115,14 +112,14 @@ impl<'a> Reader<'a, '_> {
         let facts = &mut self.facts;
         while let Some((number, found)) = fields.next_in(Message::HttpRequest)? {
             match (number, found) {
-                (2, Found::Text(method)) => facts.method = non_empty(method),
-                (4, Found::Text(path)) => facts.path = non_empty(path),
-                (5, Found::Text(host)) => facts.host = non_empty(host),
-                (11, Found::Text(body)) => self.text_body = body,
+                (2, Found::Text(method)) => facts.method = non_empty(method)?,
+                (4, Found::Text(path)) => facts.path = non_empty(path)?,
+                (5, Found::Text(host)) => facts.host = non_empty(host)?,
+                (11, Found::Text(body)) => self.text_body = body.bytes(),
                 (12, Found::Bytes(body)) => facts.body.bytes = body,
                 (3, Found::Message(entry)) => {
                     let (name, value) = text_entry(entry)?;
-                    facts.headers.push(name, value.as_bytes());
+                    push(&mut facts.headers, name, value.bytes())?;
                 }
                 (13, Found::Message(map)) => header_map(map, &mut facts.headers)?,
                 (_, other) => other.check()?,
@@ -139,7 +136,7 @@ impl<'a> Reader<'a, '_> {
         while let Some((number, found)) = fields.next()? {
             match (number, found) {
                 (1, Found::Message(entry)) => {
-                    if entry_key(entry)? == key.namespace {
+                    if entry_key(entry)? == key.namespace.as_bytes() {
                         if self.has_namespace {
                             self.facts.selectors.route_metadata = Selector::Malformed;
                         }
@@ -163,7 +160,7 @@ impl<'a> Reader<'a, '_> {
             let Found::Message(mut fields) = found else { continue };
             while let Some((_, found)) = fields.next()? {
                 let Found::Message(member) = found else { continue };
-                if entry_key(member)? == key.key {
+                if entry_key(member)? == key.key.as_bytes() {
                     add_selector(&mut self.facts.selectors.route_metadata, string_value(member)?);
                 }
             }
@@ -182,13 +179,20 @@ fn selector(text: &str) -> Selector<'_> {
 }
 
 /// An empty string is the zero value of protobuf: not sent.
-fn non_empty(text: &str) -> Option<&str> {
-    if text.is_empty() { None } else { Some(text) }
+fn non_empty(text: Text<'_>) -> Result<Option<&str>, Malformed> {
+    if text.bytes().is_empty() { Ok(None) } else { text.str().map(Some) }
+}
+
+fn push<'a>(headers: &mut Headers<'a>, name: Text<'a>, value: &'a [u8]) -> Result<(), Malformed> {
+    if headers.take(name.bytes(), value) {
+        headers.ours.push(name.str()?);
+    }
+    Ok(())
 }
 
 /// The key and the value of a `map<string, string>` entry.
-fn text_entry(mut fields: Fields<'_>) -> Result<(&str, &str), Malformed> {
-    let (mut key, mut value) = ("", "");
+fn text_entry(mut fields: Fields<'_>) -> Result<(Text<'_>, Text<'_>), Malformed> {
+    let (mut key, mut value) = (Text::default(), Text::default());
     while let Some((number, found)) = fields.next_in(Message::TextEntry)? {
         match (number, found) {
             (1, Found::Text(text)) => key = text,
@@ -200,15 +204,15 @@ fn text_entry(mut fields: Fields<'_>) -> Result<(&str, &str), Malformed> {
 }
 
 /// The key of a map entry, whose value is walked.
-fn entry_key(mut fields: Fields<'_>) -> Result<&str, Malformed> {
-    let mut key = "";
+fn entry_key(mut fields: Fields<'_>) -> Result<&[u8], Malformed> {
+    let mut key = Text::default();
     while let Some((number, found)) = fields.next()? {
         match (number, found) {
             (1, Found::Text(text)) => key = text,
             (_, other) => other.check()?,
         }
     }
-    Ok(key)
+    Ok(key.bytes())
 }
 
 /// The string in a `Struct` entry, if its value is one. Of several members of the union the last
@@ -219,7 +223,7 @@ fn string_value(mut entry: Fields<'_>) -> Result<Selector<'_>, Malformed> {
         let Found::Message(mut union) = found else { continue };
         while let Some((number, found)) = union.next()? {
             value = match (number, found) {
-                (3, Found::Text(text)) => selector(text),
+                (3, Found::Text(text)) => selector(text.str()?),
                 _ => Selector::Malformed,
             };
         }
@@ -230,7 +234,8 @@ fn string_value(mut entry: Fields<'_>) -> Result<Selector<'_>, Malformed> {
 fn header_map<'a>(mut map: Fields<'a>, headers: &mut Headers<'a>) -> Result<(), Malformed> {
     while let Some((_, found)) = map.next_in(Message::HeaderMap)? {
         let Found::Message(mut header) = found else { continue };
-        let (mut name, mut value, mut raw): (&str, &str, &[u8]) = ("", "", &[]);
+        let (mut name, mut value) = (Text::default(), Text::default());
+        let mut raw: &[u8] = &[];
         while let Some((number, found)) = header.next_in(Message::HeaderValue)? {
             match (number, found) {
                 (1, Found::Text(text)) => name = text,
@@ -239,7 +244,7 @@ fn header_map<'a>(mut map: Fields<'a>, headers: &mut Headers<'a>) -> Result<(), 
                 (_, other) => other.check()?,
             }
         }
-        headers.push(name, if raw.is_empty() { value.as_bytes() } else { raw });
+        push(headers, name, if raw.is_empty() { value.bytes() } else { raw })?;
     }
     Ok(())
 }

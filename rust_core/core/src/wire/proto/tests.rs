@@ -125,7 +125,7 @@ proptest! {
         };
         let mut texts = Vec::new();
         while let Some((number, Found::Text(text))) = entry.next().unwrap() {
-            texts.push((number, text));
+            texts.push((number, text.str().unwrap()));
         }
         prop_assert_eq!(texts, [(1, key.as_str()), (2, value.as_str())]);
         prop_assert!(fields.next().unwrap().is_none());
