@@ -122,9 +122,10 @@ generated: $(STAMPS)/extension-ci ## Write the generated documents and schemas a
 	@$(BIN)/python .ci/generated.py
 
 .PHONY: bench
-bench: $(STAMPS)/extension-release ## Measure; method and results are in bench/README.md
-	@$(UV) sync --frozen --inexact --quiet --extra dev --extra bench --python $(BIN)/python
-	@$(BIN)/python -m bench $(ARGS)
+bench: $(STAMPS)/python ## Measure speed, memory and refusals; ARGS as in `make bench ARGS=--help`
+	@.ci/need rust cc
+	@$(call say,"bench in the profile of use (the first build compiles a C library: some minutes)")
+	@$(CARGO) run --release --locked -p accredit-load -- $(ARGS)
 
 .PHONY: fuzz
 fuzz: $(STAMPS)/tools ## Fuzz each target for FUZZ_S seconds with the address sanitizer

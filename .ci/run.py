@@ -41,7 +41,7 @@ def step(target: str) -> tuple[bool, list[str], float]:
     started_s = time.monotonic()
     summaries: list[str] = []
     process = subprocess.Popen(
-        ["make", target],
+        ["make", "--keep-going", target],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
