@@ -306,7 +306,7 @@ fn dates_with_fractions_are_rounded_against_the_token() {
     }
 }
 
-/// Every row of the table of what PyJWT, oxyjwt or joserfc accept by default, each with a good
+/// Every row of the table of what `PyJWT`, oxyjwt or joserfc accept by default, each with a good
 /// signature, through the `CheckRequest` that a gateway sends.
 #[test]
 fn attack_9_what_common_libraries_accept_is_refused() {

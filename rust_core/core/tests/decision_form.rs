@@ -347,3 +347,36 @@ fn a_question_that_names_its_resource_needs_no_host_where_the_hosts_agree() {
     })));
     assert_eq!(asked(&differing, "/orders/1"), "route_unknown");
 }
+
+/// Attack 5: leaving the host out must not hide that a path belongs to another resource.
+#[test]
+fn a_question_without_a_host_gets_nothing_that_it_would_not_get_with_one() {
+    let good = keys().rsa.token("RS256", &claims());
+    let route = |hosts: &[&str], path: &str, access: &str| {
+        json!({"hosts": hosts, "paths": [path], "methods": ["GET"], "scopes": null,
+               "access": access, "cors_preflight": false})
+    };
+    // Orders has the tree on both hosts, bills a branch of it on one of them.
+    let mut document = catalogue();
+    document["resources"][0]["routes"] = json!([
+        route(&["a.example", "b.example"], "/orders/**", "token"),
+        route(&["b.example"], "/orders/open", "public"),
+    ]);
+    document["resources"][1]["routes"] =
+        json!([route(&["b.example"], "/orders/bills/**", "token")]);
+    let engine = engine_of(&document);
+    for (path, host, expected) in [
+        ("/orders/1", json!("a.example"), "ok"),
+        ("/orders/1", json!("b.example"), "ok"),
+        ("/orders/1", json!(null), "ok"),
+        ("/orders/bills/1", json!("a.example"), "ok"),
+        ("/orders/bills/1", json!("b.example"), "selector_conflict"),
+        ("/orders/bills/1", json!(null), "selector_conflict"),
+        ("/orders/open", json!(null), "ok"),
+    ] {
+        let question = json!({
+            "token": good, "resource": support::ORDERS, "method": "GET", "path": path, "host": host
+        });
+        assert_eq!(support::ask(&engine, &question)["reason"], expected, "{path} at {host}");
+    }
+}

@@ -84,6 +84,7 @@ fn is_token68(text: &str) -> bool {
     !body.is_empty() && body.bytes().fold(true, |fits, byte| fits & is_token68_byte(byte))
 }
 
+#[expect(clippy::needless_bitwise_bool, reason = "without a branch many bytes go at a time")]
 const fn is_token68_byte(byte: u8) -> bool {
     let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
     // `-`, `.`, `/` and the digits stand in a row.

@@ -8,7 +8,7 @@ use aws_lc_rs::digest;
 use super::catalogue::{Access, Catalogue, Fault, Issuer, Resource, Route};
 use super::document::{self, Document, Faults, Place, ResourceEntry, RouteEntry};
 use super::host::Host;
-use super::locate::{HostRoutes, Places};
+use super::locate::{HostRoutes, Places, Unnamed};
 use super::routes::{Pattern, RouteAt, Trie};
 
 impl Catalogue {
@@ -209,7 +209,12 @@ fn places(document: &Document, faults: &Faults) -> Places {
         }
         places.hostless.push((!hostless.is_empty()).then(|| tries.build(&[&hostless])));
         let named = of_one_host(document, resource);
-        places.unnamed.push((!named.is_empty()).then(|| tries.build(&[&named])));
+        places.unnamed.push(
+            (!named.is_empty()).then(|| Unnamed {
+                trie: tries.build(&[&named]),
+                hosts: hosts_of(document, &named),
+            }),
+        );
     }
     for (name, host) in hosts {
         let portless = tries.build(&[&host.portless]);
@@ -237,6 +242,23 @@ fn of_one_host<'p>(document: &Document, patterns: &'p [Planned]) -> Vec<&'p Plan
         patterns.iter().filter(|pattern| route(pattern).is_some()).collect();
     let first = of_tokens.first().and_then(|pattern| hosts(pattern));
     if of_tokens.iter().all(|pattern| hosts(pattern) == first) { of_tokens } else { Vec::new() }
+}
+
+/// Every host and port that the first of these patterns stands at, as all of them do.
+fn hosts_of(document: &Document, patterns: &[&Planned]) -> Vec<Host> {
+    let route = patterns
+        .first()
+        .and_then(|pattern| document.resources.get(pattern.at.resource)?.routes.get(pattern.route));
+    let texts = route.map(|route| route.hosts.as_slice()).unwrap_or_default();
+    let read = |text: &String| Host::read(text).ok();
+    let with_ports = texts.iter().filter_map(read).flat_map(|host| {
+        let name = host.name();
+        let others = if host.port().is_none() { &[80, 443][..] } else { &[] };
+        let others: Vec<Host> =
+            others.iter().filter_map(|port| read(&format!("{name}:{port}"))).collect();
+        std::iter::once(host).chain(others)
+    });
+    with_ports.collect()
 }
 
 /// The patterns of each resource; a fault for each host, pattern and public route that cannot be.

@@ -44,7 +44,14 @@ pub(super) struct Places {
     pub(super) hostless: Vec<Option<Trie>>,
     /// For each resource whose token routes all name the same hosts, these routes: for a request
     /// that names no host.
-    pub(super) unnamed: Vec<Option<Trie>>,
+    pub(super) unnamed: Vec<Option<Unnamed>>,
+}
+
+/// The token routes of a resource, and every host and port that they stand at.
+#[derive(Debug)]
+pub(super) struct Unnamed {
+    pub(super) trie: Trie,
+    pub(super) hosts: Vec<Host>,
 }
 
 /// The routes of one host name.
@@ -126,8 +133,9 @@ impl Catalogue {
             ([], None) if path.form() == Form::Resolved => (None, Err(Reason::PathNotCanonical)),
             ([], None) => (None, Err(Reason::ResourceUnknown)),
             ([], Some(resource)) => match self.without_host(resource, host.is_some(), &path) {
-                [] => (selected, Err(Reason::RouteUnknown)),
-                routes => self.choose(routes, facts, selected),
+                Ok([]) => (selected, Err(Reason::RouteUnknown)),
+                Ok(routes) => self.choose(routes, facts, selected),
+                Err(reason) => (None, Err(reason)),
             },
             (routes, _) => {
                 if !routes.iter().all(|route| self.takes(&path, route.resource)) {
@@ -163,19 +171,26 @@ impl Catalogue {
     }
 
     /// A resource's routes for a request whose host fits none of them, or that names none.
+    ///
+    /// Leaving the host out must not hide that one of the hosts has the path for another resource.
     fn without_host(
         &self,
         resource: usize,
         host_named: bool,
         path: &CanonicalPath<'_>,
-    ) -> &[RouteAt] {
+    ) -> Result<&[RouteAt], Reason> {
         let places = &self.places;
         let unnamed = if host_named { None } else { places.unnamed.get(resource) };
-        unnamed
-            .and_then(Option::as_ref)
-            .or_else(|| places.hostless.get(resource).and_then(Option::as_ref))
-            .map(|trie| trie.find(path))
-            .unwrap_or_default()
+        let Some(unnamed) = unnamed.and_then(Option::as_ref) else {
+            let hostless = places.hostless.get(resource).and_then(Option::as_ref);
+            return Ok(hostless.map(|trie| trie.find(path)).unwrap_or_default());
+        };
+        let found = unnamed.trie.find(path);
+        let mut at_hosts = unnamed.hosts.iter().flat_map(|host| self.routes_of(host, path));
+        if !found.is_empty() && at_hosts.any(|route| route.resource != resource) {
+            return Err(Reason::SelectorConflict);
+        }
+        Ok(found)
     }
 
     /// Chooses by method among the routes of one pattern; there is at least one.
