@@ -120,7 +120,7 @@ pub(crate) fn run(
         let before = server.cpu_ns();
         started.wait();
         let began = Instant::now();
-        let ended: Vec<_> = workers.into_iter().map(|worker| worker.join()).collect();
+        let ended: Vec<_> = workers.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
         let wall = began.elapsed();
         for worker in ended {
             worker.map_err(|_| "a thread that asks panicked")??;

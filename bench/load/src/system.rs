@@ -49,8 +49,8 @@ pub(crate) fn processor() -> String {
     let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     text.lines()
         .find_map(|line| line.strip_prefix("model name"))
-        .map(|rest| rest.trim_start_matches([' ', '\t', ':']).to_owned())
-        .unwrap_or_else(|| std::env::consts::ARCH.to_owned())
+        .map_or(std::env::consts::ARCH, |rest| rest.trim_start_matches([' ', '\t', ':']))
+        .to_owned()
 }
 
 /// Processors that this process may use.
