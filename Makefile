@@ -128,6 +128,7 @@ bench: $(STAMPS)/extension-release ## Measure; method and results are in bench/R
 
 .PHONY: fuzz
 fuzz: $(STAMPS)/tools ## Fuzz each target for FUZZ_S seconds with the address sanitizer
+	@cd rust_core/fuzz && cargo run --quiet $(CI_PROFILE) --target-dir ../target --example seeds
 	@cd rust_core/fuzz && export PATH="$(TOOLS)/bin:$$PATH" RUSTC_BOOTSTRAP=1 && \
 	  for target in $$(cargo fuzz list); do \
 	    $(call say,"fuzz $$target for $(FUZZ_S) s"); \

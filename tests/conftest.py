@@ -69,7 +69,9 @@ def port() -> int:
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep a developer's own `ACCREDIT_*` variables away from the tests."""
+    """Keep a developer's own `ACCREDIT_*` variables and terminal away from the tests."""
+    for name in ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
     for name in list(os.environ):
         if name.startswith("ACCREDIT_") and name != "ACCREDIT_VECTORS":
             monkeypatch.delenv(name)

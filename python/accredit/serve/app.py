@@ -95,16 +95,23 @@ class _Server:
             request=self.keeper.request,
             addresses=addresses if fast else (listen.check.parsed, *addresses),
         )
-        self.view = View(self.engine, self.keeper, self.catalogue, self.python_door, self.fast_door)
+        self._records = RecordWriter(self.engine, console=log.is_console(settings.log))
+        self.view = View(
+            self.engine,
+            self.keeper,
+            self.catalogue,
+            self.python_door,
+            self.fast_door,
+            self._records,
+        )
         self._http = HttpListener(listen.http.parsed, self.view)
 
     async def start(self) -> None:
         """Loads, binds and becomes ready once each issuer was tried."""
         stack = self._stack
-        writer = RecordWriter(self.engine, console=log.is_console(self._settings.log))
-        writer.start()
+        self._records.start()
         # On a thread: a pipe that nobody reads must not hold up the rest of the end.
-        stack.push_async_callback(asyncio.to_thread, writer.stop)
+        stack.push_async_callback(asyncio.to_thread, self._records.stop)
         stack.push_async_callback(self.keeper.aclose)
         await self.catalogue.load()
         listeners = {"http": await self._http.start()}

@@ -59,11 +59,15 @@ class RecordWriter:
         source: The engine.
         console: Whether a person reads the stream.
         stream: stderr by default.
+
+    Attributes:
+        unwritten: Records that the stream did not take.
     """
 
     def __init__(
         self, source: _Source, *, console: bool = False, stream: TextIO | None = None
     ) -> None:
+        self.unwritten = 0
         self._source = source
         self._line = as_console_line if console else as_json_line
         self._stream = stream or sys.stderr
@@ -101,7 +105,7 @@ class RecordWriter:
             self._stream.flush()
         except (OSError, ValueError):
             # Decisions go on without their log: a pipe that nobody reads must not stop them.
-            return False
+            self.unwritten += len(records)
         return True
 
     def _tell_of_loss(self) -> None:

@@ -13,6 +13,7 @@ from accredit import __version__
 from accredit.engine import Engine, FastDoor
 from accredit.serve.live_catalogue import LiveCatalogue
 from accredit.serve.python_door import PythonDoor
+from accredit.serve.records import RecordWriter
 from accredit.trust.keys import KeyKeeper
 
 __all__ = ["View"]
@@ -31,6 +32,7 @@ class View(Collector):
         catalogue: The catalogue in force.
         python_door: Serves services, and gateways where there is no fast door.
         fast_door: Serves gateways.
+        records: Writes decisions to the log.
         ready: Whether the catalogue is loaded and each issuer was tried once.
         listeners: The bound addresses, by the setting that they come from.
     """
@@ -40,6 +42,7 @@ class View(Collector):
     catalogue: LiveCatalogue
     python_door: PythonDoor
     fast_door: FastDoor | None
+    records: RecordWriter
     ready: bool = False
     listeners: dict[str, list[str]] | None = None
 
@@ -147,6 +150,11 @@ class View(Collector):
             "accredit_decision_records_lost",
             "Decision records that nobody drained in time.",
             value=status["records_lost"],
+        )
+        yield CounterMetricFamily(
+            "accredit_decision_records_unwritten",
+            "Decision records that the log did not take.",
+            value=self.records.unwritten,
         )
 
     def _issuer_metrics(self) -> Iterator[Metric]:

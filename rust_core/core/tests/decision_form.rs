@@ -321,3 +321,29 @@ fn the_payload_that_was_signed_is_the_payload_that_is_read() {
     let forged = format!("{}.{}.{}", parts[0], b64(richer), parts[2]);
     assert_eq!(reason_of(&engine, &forged), "signature_invalid");
 }
+
+#[test]
+fn a_question_that_names_its_resource_needs_no_host_where_the_hosts_agree() {
+    let keys = keys();
+    let good = keys.rsa.token("RS256", &claims());
+    let asked = |engine: &accredit_core::engine::Engine, path: &str| {
+        let question = json!({
+            "token": good, "resource": support::ORDERS, "method": "GET", "path": path
+        });
+        support::ask(engine, &question)["reason"].as_str().unwrap().to_owned()
+    };
+    let engine = engine();
+    assert_eq!(asked(&engine, "/orders/1"), "ok");
+    assert_eq!(asked(&engine, "/bills/1"), "route_unknown");
+    // A public route is public at its exact hosts alone.
+    assert_eq!(asked(&engine, "/health/orders"), "route_unknown");
+    let route = |host: &str, scope: &str| {
+        json!({"hosts": [host], "paths": ["/orders/**"], "methods": ["GET"],
+               "scopes": {"all": [scope]}, "access": "token", "cors_preflight": false})
+    };
+    // Where the hosts differ, nobody can say which of them is meant.
+    let differing = engine_of(&changed(json!({
+        "routes": [route("a.example", "orders:read"), route("b.example", "orders:admin")]
+    })));
+    assert_eq!(asked(&differing, "/orders/1"), "route_unknown");
+}

@@ -35,6 +35,7 @@ pub const TARGETS: &[Target] = &[
         seeds: targets::check_request::seeds,
     },
     Target { name: "path", run: targets::path::run, seeds: targets::path::seeds },
+    Target { name: "decision", run: targets::decision::run, seeds: targets::decision::seeds },
 ];
 
 /// Runs a target over the files named on the command line.

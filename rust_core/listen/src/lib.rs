@@ -24,6 +24,7 @@ mod health;
 mod listener;
 pub mod moment;
 pub mod needs;
+pub mod panics;
 pub mod reflection;
 pub mod service;
 pub mod settings;

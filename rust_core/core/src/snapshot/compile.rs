@@ -1,6 +1,6 @@
 //! From the document to the catalogue: references, hosts, patterns, ties.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 
 use aws_lc_rs::digest;
@@ -208,6 +208,8 @@ fn places(document: &Document, faults: &Faults) -> Places {
             }
         }
         places.hostless.push((!hostless.is_empty()).then(|| tries.build(&[&hostless])));
+        let named = of_one_host(document, resource);
+        places.unnamed.push((!named.is_empty()).then(|| tries.build(&[&named])));
     }
     for (name, host) in hosts {
         let portless = tries.build(&[&host.portless]);
@@ -219,6 +221,22 @@ fn places(document: &Document, faults: &Faults) -> Places {
         places.by_host.insert(name, HostRoutes { portless, ports: ports.collect() });
     }
     places
+}
+
+/// The patterns for a question that names no host, as a replayed line of traffic may: those of the
+/// resource's token routes, where all of them name the same hosts. Where hosts differ nobody could
+/// say which is meant, and a public route is public at its exact hosts alone.
+fn of_one_host<'p>(document: &Document, patterns: &'p [Planned]) -> Vec<&'p Planned> {
+    let route = |pattern: &Planned| {
+        let entry = document.resources.get(pattern.at.resource)?;
+        entry.routes.get(pattern.route).filter(|route| route.access == Access::Token)
+    };
+    let hosts =
+        |pattern: &Planned| route(pattern).map(|route| route.hosts.iter().collect::<BTreeSet<_>>());
+    let of_tokens: Vec<&Planned> =
+        patterns.iter().filter(|pattern| route(pattern).is_some()).collect();
+    let first = of_tokens.first().and_then(|pattern| hosts(pattern));
+    if of_tokens.iter().all(|pattern| hosts(pattern) == first) { of_tokens } else { Vec::new() }
 }
 
 /// The patterns of each resource; a fault for each host, pattern and public route that cannot be.

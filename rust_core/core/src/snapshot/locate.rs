@@ -42,6 +42,9 @@ pub(super) struct Places {
     pub(super) by_host: HashMap<String, HostRoutes>,
     /// For each resource, its routes that name no host.
     pub(super) hostless: Vec<Option<Trie>>,
+    /// For each resource whose token routes all name the same hosts, these routes: for a request
+    /// that names no host.
+    pub(super) unnamed: Vec<Option<Trie>>,
 }
 
 /// The routes of one host name.
@@ -122,7 +125,7 @@ impl Catalogue {
         match (routes, selected) {
             ([], None) if path.form() == Form::Resolved => (None, Err(Reason::PathNotCanonical)),
             ([], None) => (None, Err(Reason::ResourceUnknown)),
-            ([], Some(resource)) => match self.hostless(resource, &path) {
+            ([], Some(resource)) => match self.without_host(resource, host.is_some(), &path) {
                 [] => (selected, Err(Reason::RouteUnknown)),
                 routes => self.choose(routes, facts, selected),
             },
@@ -159,11 +162,18 @@ impl Catalogue {
             .unwrap_or_default()
     }
 
-    fn hostless(&self, resource: usize, path: &CanonicalPath<'_>) -> &[RouteAt] {
-        self.places
-            .hostless
-            .get(resource)
+    /// A resource's routes for a request whose host fits none of them, or that names none.
+    fn without_host(
+        &self,
+        resource: usize,
+        host_named: bool,
+        path: &CanonicalPath<'_>,
+    ) -> &[RouteAt] {
+        let places = &self.places;
+        let unnamed = if host_named { None } else { places.unnamed.get(resource) };
+        unnamed
             .and_then(Option::as_ref)
+            .or_else(|| places.hostless.get(resource).and_then(Option::as_ref))
             .map(|trie| trie.find(path))
             .unwrap_or_default()
     }

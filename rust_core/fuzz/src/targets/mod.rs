@@ -1,6 +1,7 @@
 //! One module for each target: `run`, and `seeds`.
 
 pub mod check_request;
+pub mod decision;
 pub mod json;
 pub mod jwk_set;
 pub mod jws;
