@@ -3,7 +3,15 @@
 
 from typing import final
 
-__all__ = ["Engine", "FastDoor", "Pending", "descriptor_sets", "inspect_keys", "reasons"]
+__all__ = [
+    "Engine",
+    "FastDoor",
+    "Pending",
+    "descriptor_sets",
+    "inspect_keys",
+    "reasons",
+    "verify_jws",
+]
 
 @final
 class Engine:
@@ -42,4 +50,5 @@ class FastDoor:
 
 def reasons() -> bytes: ...
 def inspect_keys(jwks: bytes) -> bytes: ...
+def verify_jws(token: bytes, jwks: bytes) -> str: ...
 def descriptor_sets() -> list[bytes]: ...

@@ -21,6 +21,7 @@ __all__ = [
     "descriptor_sets",
     "inspect_keys",
     "reasons",
+    "verify_jws",
 ]
 
 
@@ -73,6 +74,20 @@ def inspect_keys(jwks: bytes) -> KeyReport:
     """
     report: KeyReport = json.loads(_core.inspect_keys(jwks))
     return report
+
+
+def verify_jws(token: bytes, jwks: bytes) -> str:
+    """Returns how far a compact JWS (RFC 7515, section 7.1) comes with a key set.
+
+    This is no decision: nothing is said about issuer, claims, lifetime or resource.
+
+    Returns:
+        `ok` where the signature holds, else the code of the first reason that it does not.
+
+    Raises:
+        KeySetError: The set is refused as a whole.
+    """
+    return _core.verify_jws(token, jwks)
 
 
 def descriptor_sets() -> list[bytes]:

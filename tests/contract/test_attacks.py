@@ -5,9 +5,13 @@ import re
 from tests.conftest import ROOT
 
 ROW = re.compile(r"^\| (\d+) \| (yes|later) \|", re.MULTILINE)
-# Of Python a marker, of Rust a comment.
+# The attacks that can be tried today; the others wait for the step that they aim at.
+TODAY = {*range(1, 6), *range(9, 18), 19, 20, *range(22, 25), *range(26, 29)}
+# Of Python a marker. Of Rust the name of a test, or a comment right above one: a comment elsewhere
+# would still stand after its tests have gone.
 PYTHON = re.compile(r"mark\.attack\((\d+)\)")
-RUST = re.compile(r"[Aa]ttacks? ((?:\d+(?:, | and | to )?)+)")
+RUST_NAME = re.compile(r"#\[test\]\n\s*fn attack_(\d+)_")
+RUST_COMMENT = re.compile(r"// Attacks? ([^:\n]*):(?:[^\n]*\n\s*//)*[^\n]*\n\s*#\[test\]")
 
 
 def declared() -> dict[int, str]:
@@ -22,14 +26,16 @@ def tried() -> set[int]:
         found |= {int(number) for number in PYTHON.findall(file.read_text())}
     for folder in ("core", "listen"):
         for file in (ROOT / "rust_core" / folder).rglob("*.rs"):
-            for numbers in RUST.findall(file.read_text()):
+            text = file.read_text()
+            found |= {int(number) for number in RUST_NAME.findall(text)}
+            for numbers in RUST_COMMENT.findall(text):
                 found |= {int(number) for number in re.findall(r"\d+", numbers)}
     return found
 
 
 def test_every_attack_that_is_said_to_be_tested_is_tested() -> None:
-    wanted = {number for number, state in declared().items() if state == "yes"}
-    assert wanted - tried() == set()
+    assert {number for number, state in declared().items() if state == "yes"} == TODAY
+    assert TODAY - tried() == set()
 
 
 def test_no_test_tries_an_attack_that_nobody_knows() -> None:

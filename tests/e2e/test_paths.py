@@ -14,6 +14,7 @@ import pytest
 from tests.e2e.caller import call
 from tests.e2e.conftest import Site
 from tests.e2e.envoy import Change, Envoy, manager
+from tests.e2e.processes import wait_until
 
 pytestmark = pytest.mark.attack(5)
 
@@ -112,6 +113,24 @@ def test_no_spelling_reaches_what_the_token_may_not(site: Site, envoy: Envoy, ta
     assert CANONICAL.match(request.path)
     assert read_by_the_api(request.path)[:2] != ["orders", "admin"]
     assert read_by_the_api(request.path)[0] == "orders"
+
+
+def test_the_path_that_was_judged_is_the_path_that_arrived(site: Site, envoy: Envoy) -> None:
+    """By the decision log, which names each decision that let a request pass."""
+    arrived = {}
+    for target in TARGETS:
+        call(envoy.port, target, token=site.token("orders:read orders:admin"))
+        for request in site.upstream.take():
+            (decision,) = request.header("x-accredit-decision-id")
+            arrived[decision] = request.path.partition("?")[0]
+    assert len(arrived) > len(TARGETS) // 10
+
+    def judged() -> dict[str, str]:
+        records = [record for record in site.accredit.records() if record["event"] == "decision"]
+        return {record["decision_id"]: record["path"] for record in records if "path" in record}
+
+    wait_until(lambda: arrived.keys() <= judged().keys(), what="every decision is in the log")
+    assert {decision: judged()[decision] for decision in arrived} == arrived
 
 
 @pytest.mark.parametrize("target", TARGETS)

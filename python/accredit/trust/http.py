@@ -113,7 +113,9 @@ class GuardedClient:
         try:
             document = parse_object(fetched.body)
         except ValueError as error:
-            raise CodedFetchError(FetchCode.NOT_JSON, url, f"the body is {error}") from None
+            raise CodedFetchError(
+                FetchCode.NOT_JSON, url, f"the body is refused: {error}"
+            ) from None
         return Fetched(fetched.status, fetched.headers, fetched.body, document)
 
     async def get(

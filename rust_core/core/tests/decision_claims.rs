@@ -10,6 +10,8 @@
 
 mod support;
 
+use accredit_core::decide::Patience;
+use accredit_core::engine::{Engine, EngineSettings};
 use serde_json::{Value, json};
 use support::{
     ISSUER, LEGACY_ISSUER, NOW, ORDERS, claims, engine, judged, keys, question, reason_of, with,
@@ -301,5 +303,51 @@ fn dates_with_fractions_are_rounded_against_the_token() {
         ("just now", json!({"nbf": NOW + 30}), "ok"),
     ] {
         assert_eq!(judged(&engine, &with(claims(), changes)).0, expected, "{case}");
+    }
+}
+
+/// Every row of the table of what PyJWT, oxyjwt or joserfc accept by default, each with a good
+/// signature, through the `CheckRequest` that a gateway sends.
+#[test]
+fn attack_9_what_common_libraries_accept_is_refused() {
+    let settings = EngineSettings { request_bytes: 16 * 1_048_576, ..EngineSettings::default() };
+    let engine = Engine::new(settings);
+    engine.load_catalogue(support::catalogue().to_string().as_bytes()).unwrap();
+    let now_ms = u64::try_from(NOW).unwrap() * 1_000;
+    engine.set_keys(ISSUER, &support::all_jwks(), now_ms, NOW + 60).unwrap();
+
+    let header =
+        |changes| with(json!({"alg": "RS256", "typ": "at+jwt", "kid": "rsa"}), changes).to_string();
+    let plain = header(json!({}));
+    let good = claims().to_string();
+    let inside = &good[1..good.len() - 1];
+    let claimed = |changes| (plain.clone(), with(claims(), changes).to_string());
+    let exp = (NOW + 60).to_string();
+    for (case, (header, payload), expected) in [
+        ("nothing wrong", (plain.clone(), good.clone()), "ok"),
+        ("`exp` absent", (plain.clone(), without(claims(), "exp").to_string()), "claim_absent"),
+        ("`exp` as a string", claimed(json!({"exp": exp})), "claim_type"),
+        ("`exp` 1e300", claimed(json!({"exp": 1e300})), "claim_value"),
+        ("`iss` an array", claimed(json!({"iss": [ISSUER]})), "claim_type"),
+        ("`crit: []`", (header(json!({"crit": []})), good.clone()), "critical_refused"),
+        ("`logout+jwt`", (header(json!({"typ": "logout+jwt"})), good.clone()), "type_refused"),
+        ("`dpop+jwt`", (header(json!({"typ": "dpop+jwt"})), good.clone()), "type_refused"),
+        (
+            "`aud` twice",
+            (plain.clone(), format!("{{{inside},\"aud\":\"{ORDERS}\"}}")),
+            "claims_malformed",
+        ),
+        ("NaN", (plain.clone(), format!("{{{inside},\"x\":NaN}}")), "claims_malformed"),
+        ("a byte-order mark", (plain.clone(), format!("\u{feff}{good}")), "claims_malformed"),
+        ("5 MB of payload", claimed(json!({"x": "y".repeat(5_000_000)})), "token_too_large"),
+    ] {
+        let token = keys().rsa.token_of("RS256", &header, &payload);
+        let _answer = engine.check(&support::request(&token), &support::at(NOW), Patience::Final);
+        let records = engine.drain_records(2);
+        assert_eq!(
+            records.iter().map(|record| record.reason).collect::<Vec<_>>(),
+            [expected],
+            "{case}"
+        );
     }
 }

@@ -92,6 +92,31 @@ fn an_unknown_kid_asks_once_and_is_then_known_to_be_unknown() {
 }
 
 #[test]
+fn attack_17_a_kid_that_was_shown_before_its_key_was_published_is_looked_for_again() {
+    let engine = support::engine();
+    let new = Signer::ec("2027-01", "P-256");
+    let token = new.token("ES256", &claims());
+    // Somebody guesses the name of the next key, and a set that lacks it proves that it is unknown.
+    let guessed_ms = NOW_MS + 10_000;
+    assert!(pending(&check(&engine, &token, guessed_ms)).start);
+    engine.set_keys(ISSUER, &support::all_jwks(), guessed_ms, NOW + 3_600).unwrap();
+    assert_eq!(reason(&engine, &check(&engine, &token, guessed_ms + 1)), "key_unknown");
+    assert_eq!(reason(&engine, &check(&engine, &token, guessed_ms + 29_999)), "key_unknown");
+    // The issuer rotates to that name: one fetch in each hold time finds out.
+    let later_ms = guessed_ms + 30_000;
+    assert!(pending(&check(&engine, &token, later_ms)).start);
+    assert!(!pending(&check(&engine, &token, later_ms + 1)).start);
+    let waited = engine.check(&request(&token), &moment(later_ms + 150), Patience::Final);
+    assert_eq!(reason(&engine, &waited), "key_unknown");
+    // A fetch that fails leaves the word of the last set standing.
+    engine.refresh_failed(ISSUER);
+    assert_eq!(reason(&engine, &check(&engine, &token, later_ms + 200)), "key_unknown");
+    assert!(pending(&check(&engine, &token, later_ms + 30_000)).start);
+    engine.set_keys(ISSUER, &jwks(&[&new]), later_ms + 30_000, NOW + 3_600).unwrap();
+    assert_eq!(reason(&engine, &check(&engine, &token, later_ms + 30_100)), "ok");
+}
+
+#[test]
 fn attack_17_a_flood_of_kids_begins_one_fetch_and_harms_nobody() {
     let (engine, keys) = (support::engine(), keys());
     let good = keys.rsa.token("RS256", &claims());

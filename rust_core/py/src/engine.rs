@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use accredit_core::decide::Patience;
 use accredit_core::engine::{self, Checked, EngineSettings, KeyFault, KeyReport};
-use accredit_core::jose::KeySet;
+use accredit_core::jose::{CompactJws, JwsLimits, KeySet, KeySetError, NotOne};
 use accredit_core::reason::Reason;
 use accredit_listen::moment;
 use pyo3::prelude::*;
@@ -214,4 +214,38 @@ pub(crate) fn descriptor_sets(py: Python<'_>) -> Vec<Bytes<'_>> {
         .into_iter()
         .map(|set| PyBytes::new(py, set))
         .collect()
+}
+
+/// How far a compact JWS comes with a key set: a reason code, `ok` where the signature holds.
+///
+/// No decision: nothing is said about issuer, claims or resource. Raises `KeySetError`.
+#[pyfunction]
+pub(crate) fn verify_jws(
+    py: Python<'_>,
+    token: PyBackedBytes,
+    jwks: PyBackedBytes,
+) -> PyResult<&'static str> {
+    py.detach(|| {
+        let keys = KeySet::parse(&jwks)?;
+        Ok(signature_of(&token, &keys).map_or_else(Reason::code, |()| Reason::Ok.code()))
+    })
+    .map_err(|error: KeySetError| errors::KeySetError::new_err(error.to_string()))
+}
+
+fn signature_of(token: &[u8], keys: &KeySet) -> Result<(), Reason> {
+    let jws = CompactJws::parse(token, &JwsLimits::default()).map_err(|error| error.reason())?;
+    let algorithm = jws.header().algorithm;
+    let key = match jws.header().kid.as_deref() {
+        Some(kid) => keys.find(kid).ok_or(Reason::KeyUnknown)?,
+        None => keys.the_only_one_for(algorithm).map_err(|none| match none {
+            NotOne::None => Reason::KeyUnknown,
+            NotOne::Several => Reason::KeyAmbiguous,
+        })?,
+    };
+    if !key.fits(algorithm) {
+        return Err(Reason::KeyMismatch);
+    }
+    key.verify(algorithm, jws.signing_input(), jws.signature())
+        .map(|_verified| ())
+        .map_err(|_invalid| Reason::SignatureInvalid)
 }

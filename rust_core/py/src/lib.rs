@@ -21,7 +21,7 @@ mod _core {
     #[pymodule_export]
     use crate::door::FastDoor;
     #[pymodule_export]
-    use crate::engine::{Engine, Pending, descriptor_sets, inspect_keys, reasons};
+    use crate::engine::{Engine, Pending, descriptor_sets, inspect_keys, reasons, verify_jws};
 
     /// The hook is that of this extension; other extensions bring a standard library of their own.
     #[pymodule_init]

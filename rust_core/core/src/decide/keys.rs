@@ -53,7 +53,10 @@ impl Search<'_> {
         }
     }
 
-    /// A `kid` that the set lacks: unknown for good once a set fetched after it was seen lacks it.
+    /// A `kid` that the set lacks: unknown once a set fetched after it was seen lacks it.
+    ///
+    /// That word holds for one hold time. A name can be shown before its key is published, by
+    /// somebody who guesses it, and must not be unknown from then on until the next planned fetch.
     fn unknown(
         &self,
         issuer: &Issuer,
@@ -65,10 +68,18 @@ impl Search<'_> {
             return NoKey::Refused(Reason::KeyUnknown);
         }
         let first_seen_ms = self.unknown.first_seen_ms(&issuer.issuer, kid, self.now_ms);
-        if requested_at_ms >= first_seen_ms {
+        if requested_at_ms < first_seen_ms {
+            return self.missing(issuer, slot, Reason::KeysRefreshing);
+        }
+        let fresh = self.now_ms.saturating_sub(requested_at_ms) < self.hold_ms;
+        if fresh || self.patience == Patience::Final {
             return NoKey::Refused(Reason::KeyUnknown);
         }
-        self.missing(issuer, slot, Reason::KeysRefreshing)
+        match slot.gate.ask(self.now_ms, self.hold_ms) {
+            Gate::Begin => NoKey::Needed { start: true },
+            Gate::UnderWay => NoKey::Needed { start: false },
+            Gate::Held => NoKey::Refused(Reason::KeyUnknown),
+        }
     }
 
     fn missing(&self, issuer: &Issuer, slot: &IssuerKeys, reason: Reason) -> NoKey {
