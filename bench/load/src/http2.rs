@@ -34,7 +34,7 @@ const ACK: u8 = 0x1;
 const END_HEADERS: u8 = 0x4;
 const PADDED: u8 = 0x8;
 
-/// SETTINGS_INITIAL_WINDOW_SIZE
+/// The identifier of `SETTINGS_INITIAL_WINDOW_SIZE` (section 6.5.2).
 const INITIAL_WINDOW: u16 = 4;
 
 /// The answer to one call.

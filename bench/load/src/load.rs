@@ -12,7 +12,7 @@ use crate::http2::{Answer, Connection};
 use crate::message::Expected;
 use crate::server::Server;
 use crate::stats::{per, percentile};
-use crate::system::Until;
+use crate::system::{self, Until};
 
 /// As a gateway with two threads has them.
 pub(crate) const CONNECTIONS: usize = 2;
@@ -98,11 +98,7 @@ pub(crate) fn run(
         let workers: Vec<_> = (0..connections)
             .map(|_| {
                 scope.spawn(|| -> Result<(), Fail> {
-                    let opened = Connection::open(&server.address, CHECK);
-                    let ready = opened.and_then(|mut connection| {
-                        let run = drive(&mut connection, &shared, warm, connections)?;
-                        Ok((connection, run.wrong))
-                    });
+                    let ready = warm_up(server, &shared, warm, connections);
                     // A thread that failed must not leave the others waiting.
                     warmed.wait();
                     started.wait();
@@ -120,7 +116,7 @@ pub(crate) fn run(
         let before = server.cpu_ns();
         started.wait();
         let began = Instant::now();
-        let ended: Vec<_> = workers.into_iter().map(|worker| worker.join()).collect();
+        let ended: Vec<_> = workers.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
         let wall = began.elapsed();
         for worker in ended {
             worker.map_err(|_| "a thread that asks panicked")??;
@@ -136,6 +132,20 @@ pub(crate) fn run(
         return Err("no call was answered in the time of the run".into());
     }
     Ok(run)
+}
+
+/// An open connection that has been used, and how many answers on it were wrong.
+fn warm_up(
+    server: &Server,
+    shared: &Shared<'_>,
+    bounds: Bounds,
+    connections: usize,
+) -> Result<(Connection, u64), Fail> {
+    system::keep_to_one_core()?;
+    system::give_way()?;
+    let mut connection = Connection::open(&server.address, CHECK)?;
+    let run = drive(&mut connection, shared, bounds, connections)?;
+    Ok((connection, run.wrong))
 }
 
 fn add(total: &Mutex<Run>, run: Run) {

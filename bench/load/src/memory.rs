@@ -42,7 +42,7 @@ pub(crate) fn measure(plan: &Plan, fixture: &Fixture) -> Result<(Value, Vec<Verd
     let at_start = megabytes(&server)?;
     let expected = Expected::new("ok");
     let calls = plan.scaled(TOKENS).div_ceil(STEPS);
-    let bounds = Bounds { calls, time: Duration::from_secs(120), in_flight: load::IN_FLIGHT };
+    let bounds = Bounds { calls, time: Duration::from_mins(2), in_flight: load::IN_FLIGHT };
     let mut steps = Vec::new();
     let (mut asked, mut wrong) = (0_u64, 0_u64);
     for step in 0..STEPS {

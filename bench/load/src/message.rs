@@ -1,5 +1,7 @@
 //! `CheckRequest` messages as Envoy makes them, and what a `CheckResponse` says.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::Fail;
@@ -137,12 +139,15 @@ pub(crate) fn bytes_field(to: &mut Vec<u8>, number: u8, value: &[u8]) {
 }
 
 /// What an answer must say to count as right.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Expected {
     /// The reason code; `ok` for an allow.
     pub(crate) reason: &'static str,
     /// How the reason stands in the metadata of the answer.
     member: Vec<u8>,
+    /// Where it stood in the last answer, as it nearly always does again: whoever asks must be
+    /// faster than whoever answers.
+    place: AtomicUsize,
 }
 
 impl Expected {
@@ -151,15 +156,26 @@ impl Expected {
         text(&mut union, 3, reason);
         text(&mut member, 1, "reason");
         bytes_field(&mut member, 2, &union);
-        Self { reason, member }
+        Self { reason, member, place: AtomicUsize::new(0) }
     }
 
     /// Whether a `CheckResponse` allows or denies as expected, and for that reason.
     pub(crate) fn fits(&self, response: &[u8]) -> bool {
         // `status`, always first and always written: field 1, two bytes, `code`.
         let [0x0a, 2, 0x08, code, rest @ ..] = response else { return false };
-        (*code == 0) == (self.reason == "ok")
-            && rest.windows(self.member.len()).any(|part| part == self.member)
+        (*code == 0) == (self.reason == "ok") && self.names_reason(rest)
+    }
+
+    fn names_reason(&self, response: &[u8]) -> bool {
+        let place = self.place.load(Ordering::Relaxed);
+        if response.get(place..).is_some_and(|rest| rest.starts_with(&self.member)) {
+            return true;
+        }
+        let found = response.windows(self.member.len()).position(|part| part == self.member);
+        if let Some(place) = found {
+            self.place.store(place, Ordering::Relaxed);
+        }
+        found.is_some()
     }
 }
 

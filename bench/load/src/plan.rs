@@ -15,7 +15,7 @@ const USAGE: &str = "\
 usage: accredit-load [--only PART]... [--repeats N] [--quick] [--out FILE]
 
   --only PART    speed, refused, memory or batch; all of them if none is named
-  --repeats N    how often each number is taken (5; with --quick 2)
+  --repeats N    how often each number is taken (7; with --quick 2)
   --quick        a tenth of the calls: to see that it runs, not to quote
   --out FILE     write the result as JSON too
 
@@ -53,7 +53,7 @@ impl Plan {
             }
         }
         if plan.repeats == 0 {
-            plan.repeats = if plan.quick { 2 } else { 5 };
+            plan.repeats = if plan.quick { 2 } else { 7 };
         }
         Ok(plan)
     }

@@ -1,6 +1,7 @@
 //! What is printed.
 
-use std::io::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 
 use serde_json::{Value, json};
 
@@ -22,11 +23,11 @@ pub(crate) fn table(title: &str, head: &[&str], rows: &[Vec<String>]) {
         for (column, cell) in cells.enumerate() {
             let width = width(column);
             line.push(' ');
-            line.push_str(&if column == 0 {
-                format!("{cell:<width$}")
-            } else {
-                format!(" {cell:>width$}")
-            });
+            // Writing to a string cannot fail.
+            let _ = match column {
+                0 => write!(line, "{cell:<width$}"),
+                _ => write!(line, " {cell:>width$}"),
+            };
         }
         say(&line);
     };

@@ -55,6 +55,7 @@ impl Handler for EmptyHandler {
 
 /// The server's side.
 pub(crate) fn serve() -> Result<(), Fail> {
+    system::keep_to_one_core()?;
     let mut lines = std::io::stdin().lock();
     let mut first = String::new();
     lines.read_line(&mut first)?;

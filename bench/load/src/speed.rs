@@ -15,7 +15,7 @@ use crate::stats::Repeats;
 
 /// Distinct tokens of each algorithm.
 const TOKENS: u64 = 512;
-const CALLS: u64 = 20_000;
+const CALLS: u64 = 10_000;
 /// `(fresh - empty - raw) / empty`
 const GOAL: f64 = 0.6;
 

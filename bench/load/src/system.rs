@@ -3,6 +3,9 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use rustix::process::nice;
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
 use crate::Fail;
 
 /// How long whatever ran last gets to leave its processor: the kernel brings a thread's time up to
@@ -44,13 +47,33 @@ pub(crate) fn resident_kib(pid: u32) -> Result<u64, Fail> {
     Ok(number.ok_or("the process has no VmRSS")?.parse()?)
 }
 
+/// Keeps this thread, and what it starts, to the first processor that it may use.
+///
+/// Server, clients and raw verification share one: the server works off all that waits for it, then
+/// the clients run and ask anew. So calls come in the same batches whatever stands behind the door,
+/// no core has to wake another, and the shared cost of the transport cancels out.
+pub(crate) fn keep_to_one_core() -> Result<(), Fail> {
+    let allowed = sched_getaffinity(None)?;
+    let first = (0..CpuSet::MAX_CPU).find(|at| allowed.is_set(*at));
+    let mut kept = CpuSet::new();
+    kept.set(first.ok_or("no processor may be used")?);
+    Ok(sched_setaffinity(None, &kept)?)
+}
+
+/// Lets everyone else go first. A client that ran as soon as its first answer is written would
+/// interrupt the server once a call.
+pub(crate) fn give_way() -> Result<(), Fail> {
+    nice(19)?;
+    Ok(())
+}
+
 /// The processor, as it names itself.
 pub(crate) fn processor() -> String {
     let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     text.lines()
         .find_map(|line| line.strip_prefix("model name"))
-        .map(|rest| rest.trim_start_matches([' ', '\t', ':']).to_owned())
-        .unwrap_or_else(|| std::env::consts::ARCH.to_owned())
+        .map_or(std::env::consts::ARCH, |rest| rest.trim_start_matches([' ', '\t', ':']))
+        .to_owned()
 }
 
 /// Processors that this process may use.

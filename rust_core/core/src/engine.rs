@@ -299,8 +299,9 @@ impl Engine {
         };
         match decide(&self.scene(root, at, patience), &facts, &mut Silent) {
             Outcome::Decided(decision) => {
-                self.note(&decision, Some(&facts));
-                Checked::Answered(write_check_response(&decision.answer(Some(&facts))))
+                let answer = write_check_response(&decision.answer(Some(&facts)));
+                self.note(*decision, Some(&facts));
+                Checked::Answered(answer)
             }
             Outcome::Pending(need) => {
                 self.counters.count_pending();
@@ -313,8 +314,9 @@ impl Engine {
     #[must_use]
     pub fn refusal(&self, reason: Reason, at: &Moment) -> Vec<u8> {
         let decision = Decision::refused(reason, at);
-        self.note(&decision, None);
-        write_check_response(&decision.answer(None))
+        let answer = write_check_response(&decision.answer(None));
+        self.note(decision, None);
+        answer
     }
 
     fn refuse(&self, reason: Reason, at: &Moment) -> Checked {
@@ -343,8 +345,8 @@ impl Engine {
         }
     }
 
-    fn note(&self, decision: &Decision<'_>, facts: Option<&Facts<'_>>) {
-        self.counters.count(decision);
+    fn note(&self, decision: Decision<'_>, facts: Option<&Facts<'_>>) {
+        self.counters.count(&decision);
         if self.settings.record_allows || !decision.reason().is_allow() {
             self.records.push(Record::new(decision, facts));
         }

@@ -16,7 +16,7 @@ mod envoy;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use accredit_core::decide::answer::{Answer, Effect, MetadataValue};
+use accredit_core::decide::answer::{Answer, Effect};
 use accredit_core::facts::{
     Facts, Headers, Once, RouteMetadataKey, Selector, SelectorSettings, Selectors,
 };
@@ -488,26 +488,24 @@ fn both_header_forms_are_read_alike() {
     }
 }
 
-fn metadata_value() -> impl Strategy<Value = MetadataValue> {
-    prop_oneof![
-        any::<String>().prop_map(MetadataValue::Text),
-        Just(MetadataValue::Static("static"))
-    ]
+fn value() -> impl Strategy<Value = Cow<'static, str>> {
+    prop_oneof![any::<String>().prop_map(Cow::Owned), Just(Cow::Borrowed("static"))]
 }
 
-fn answer() -> impl Strategy<Value = Answer> {
+fn answer() -> impl Strategy<Value = Answer<'static>> {
     let names = proptest::sample::select(vec![
         "x-accredit-subject",
         "x-accredit-client",
         "www-authenticate",
     ]);
-    let headers = proptest::collection::vec((names, any::<String>()), 0..4);
-    let allow = (headers.clone(), proptest::collection::vec("[a-z_-]{0,40}", 0..4))
-        .prop_map(|(set, remove)| Effect::Allow { set, remove });
+    let headers = proptest::collection::vec((names, value()), 0..4);
+    let allow = (headers.clone(), proptest::collection::vec("[a-z_-]{0,40}", 0..4)).prop_map(
+        |(set, remove)| Effect::Allow { set, remove: remove.into_iter().map(Cow::Owned).collect() },
+    );
     let deny = (any::<u16>(), headers, proptest::sample::select(vec!["", "{}\n", "denied"]))
         .prop_map(|(status, headers, body)| Effect::Deny { status, headers, body });
     let keys = proptest::sample::select(vec!["reason", "decision_id", "client"]);
-    let metadata = proptest::collection::btree_map(keys, metadata_value(), 0..3);
+    let metadata = proptest::collection::btree_map(keys, value(), 0..3);
     (prop_oneof![allow, deny], metadata)
         .prop_map(|(effect, metadata)| Answer { effect, metadata: metadata.into_iter().collect() })
 }
@@ -524,9 +522,9 @@ fn options(message: &DynamicMessage) -> Vec<(String, String, i32)> {
         .collect()
 }
 
-fn expected_options(headers: &[(&'static str, String)]) -> Vec<(String, String, i32)> {
+fn expected_options(headers: &[(&'static str, Cow<'_, str>)]) -> Vec<(String, String, i32)> {
     // OVERWRITE_IF_EXISTS_OR_ADD
-    headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone(), 2)).collect()
+    headers.iter().map(|(name, value)| ((*name).to_owned(), value.to_string(), 2)).collect()
 }
 
 fn status_code(response: &DynamicMessage) -> i32 {
@@ -549,7 +547,7 @@ proptest! {
                 let removed = get(&ok, "headers_to_remove");
                 let removed: Vec<&str> =
                     removed.as_list().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
-                prop_assert_eq!(removed, remove.iter().map(String::as_str).collect::<Vec<_>>());
+                prop_assert_eq!(removed, remove.iter().map(Cow::as_ref).collect::<Vec<_>>());
             }
             Effect::Deny { status, headers, body } => {
                 prop_assert_ne!(status_code(&response), 0);
@@ -573,7 +571,7 @@ proptest! {
         let expected: BTreeMap<String, String> = answer
             .metadata
             .iter()
-            .map(|(key, value)| ((*key).to_owned(), value.as_str().to_owned()))
+            .map(|(key, value)| ((*key).to_owned(), value.to_string()))
             .collect();
         prop_assert_eq!(metadata, expected);
     }

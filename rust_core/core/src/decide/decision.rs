@@ -1,8 +1,10 @@
 //! The outcome of the pipeline.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use crate::facts::Moment;
+use crate::mask::mask;
 use crate::reason::Reason;
 use crate::snapshot::{Catalogue, Resource, Route, ScopeRule};
 
@@ -52,6 +54,9 @@ pub struct Decision<'c> {
     pub(super) route: Option<&'c Route>,
     pub(super) identity: Identity,
     pub(super) at: Moment,
+    // Made when first asked for: the answer and the record both name them.
+    id: OnceCell<String>,
+    masked_client: OnceCell<String>,
 }
 
 impl<'c> Decision<'c> {
@@ -71,6 +76,8 @@ impl<'c> Decision<'c> {
             route: None,
             identity: Identity::default(),
             at: *at,
+            id: OnceCell::new(),
+            masked_client: OnceCell::new(),
         }
     }
 
@@ -144,8 +151,22 @@ impl<'c> Decision<'c> {
 
     /// The decision id: `dec_` and a lower-case `UUIDv7` (RFC 9562, section 5.7).
     #[must_use]
-    pub fn id(&self) -> String {
-        decision_id(&self.at)
+    pub fn id(&self) -> &str {
+        self.id.get_or_init(|| decision_id(&self.at))
+    }
+
+    /// The client as logs and metadata may see it.
+    #[must_use]
+    pub fn masked_client(&self) -> Option<&str> {
+        let client = self.identity.client.as_deref()?;
+        Some(self.masked_client.get_or_init(|| mask(client)))
+    }
+
+    /// Takes the decision apart: its id and its masked client.
+    pub(crate) fn into_names(self) -> (String, Option<String>) {
+        let client = self.identity.client.as_deref();
+        let masked = self.masked_client.into_inner().or_else(|| client.map(mask));
+        (self.id.into_inner().unwrap_or_else(|| decision_id(&self.at)), masked)
     }
 }
 

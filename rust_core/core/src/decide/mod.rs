@@ -13,7 +13,7 @@ pub mod obligations;
 pub mod pipeline;
 pub mod trace;
 
-pub use answer::{Answer, Effect, MetadataValue};
+pub use answer::{Answer, Effect};
 pub use decision::{Access, Decision, Softened};
 pub use pipeline::{Need, Outcome, Patience, Scene, decide};
 pub use trace::{Silent, Step, Trace, Verdict};

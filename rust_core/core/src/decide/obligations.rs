@@ -4,13 +4,14 @@
 //! there reaches the upstream. A denial says outward no more than the standard's error code; the
 //! reason goes to the metadata, which only the gateway sees.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::answer::{Answer, Effect, MetadataValue};
+use super::answer::{Answer, Effect};
 use super::decision::{Access, Decision, Softened};
 use crate::facts::Facts;
-use crate::mask::mask;
 use crate::snapshot::ScopeRule;
 
 /// Identity headers of an allow, in the order in which they are set.
@@ -40,32 +41,30 @@ const ENCODED: &str = "b64.";
 /// A claim as a header value: as it is where every byte is visible ASCII, else `b64.` and the
 /// base64url of its bytes. A value that itself begins with `b64.` is encoded too.
 #[must_use]
-pub fn header_value(claim: &str) -> String {
+pub fn header_value(claim: &str) -> Cow<'_, str> {
     let plain = !claim.is_empty()
         && !claim.starts_with(ENCODED)
         && claim.bytes().all(|byte| byte.is_ascii_graphic());
     if plain {
-        return claim.to_owned();
+        return claim.into();
     }
     let mut value = String::from(ENCODED);
     URL_SAFE_NO_PAD.encode_string(claim, &mut value);
-    value
+    value.into()
 }
 
 impl Decision<'_> {
     /// The answer for a gateway.
     #[must_use]
-    pub fn answer(&self, facts: Option<&Facts<'_>>) -> Answer {
-        let id = self.id();
-        let metadata = self.metadata(&id);
+    pub fn answer<'a>(&'a self, facts: Option<&Facts<'a>>) -> Answer<'a> {
         let effect = if self.is_allow() {
-            let set = self.headers_to_set(id);
+            let set = self.headers_to_set();
             let remove = headers_to_remove(facts, &set);
             Effect::Allow { set, remove }
         } else {
-            Effect::Deny { status: self.status(), headers: self.denial_headers(id), body: BODY }
+            Effect::Deny { status: self.status(), headers: self.denial_headers(), body: BODY }
         };
-        Answer { effect, metadata }
+        Answer { effect, metadata: self.metadata() }
     }
 
     /// The HTTP status of a denial.
@@ -74,9 +73,9 @@ impl Decision<'_> {
         self.reason.entry().status
     }
 
-    fn headers_to_set(&self, id: String) -> Vec<(&'static str, String)> {
+    fn headers_to_set(&self) -> Vec<(&'static str, Cow<'_, str>)> {
         if self.softened == Softened::Report {
-            return vec![(MODE, "report".to_owned())];
+            return vec![(MODE, "report".into())];
         }
         let mut set = Vec::with_capacity(5);
         if self.access == Access::Token {
@@ -96,26 +95,26 @@ impl Decision<'_> {
             // The grammar of a scope leaves only visible ASCII and single spaces.
             if let Some(scopes) = identity
                 .scopes
-                .as_ref()
+                .as_deref()
                 .filter(|text| !text.is_empty() && text.len() <= VALUE_BYTES)
             {
-                set.push((SCOPES, scopes.clone()));
+                set.push((SCOPES, scopes.into()));
             }
         }
-        set.push((DECISION_ID, id));
+        set.push((DECISION_ID, self.id().into()));
         set
     }
 
-    fn denial_headers(&self, id: String) -> Vec<(&'static str, String)> {
-        let mut headers = Vec::with_capacity(4);
+    fn denial_headers(&self) -> Vec<(&'static str, Cow<'_, str>)> {
+        let mut headers: Vec<(_, Cow<'_, str>)> = Vec::with_capacity(4);
         if let Some(challenge) = self.challenge() {
-            headers.push(("www-authenticate", challenge));
+            headers.push(("www-authenticate", challenge.into()));
         }
         if self.status() == 503 {
-            headers.push(("retry-after", self.retry_after_s().to_string()));
+            headers.push(("retry-after", self.retry_after_s().to_string().into()));
         }
-        headers.push(("content-type", "application/json".to_owned()));
-        headers.push((DECISION_ID, id));
+        headers.push(("content-type", "application/json".into()));
+        headers.push((DECISION_ID, self.id().into()));
         headers
     }
 
@@ -152,26 +151,26 @@ impl Decision<'_> {
         Some(format!("Bearer {}", parameters.join(", ")))
     }
 
-    fn metadata(&self, id: &str) -> Vec<(&'static str, MetadataValue)> {
-        let mut metadata = Vec::with_capacity(8);
+    fn metadata(&self) -> Vec<(&'static str, Cow<'_, str>)> {
+        let mut metadata: Vec<(_, Cow<'_, str>)> = Vec::with_capacity(8);
         let word = if self.is_allow() { "allow" } else { "deny" };
-        metadata.push(("decision", MetadataValue::Static(word)));
-        metadata.push(("decision_id", MetadataValue::Text(id.to_owned())));
-        metadata.push(("reason", MetadataValue::Static(self.reason.code())));
+        metadata.push(("decision", word.into()));
+        metadata.push(("decision_id", self.id().into()));
+        metadata.push(("reason", self.reason.code().into()));
         if let Some(claim) = self.claim {
-            metadata.push(("claim", MetadataValue::Static(claim)));
+            metadata.push(("claim", claim.into()));
         }
         if self.softened == Softened::Report {
-            metadata.push(("mode", MetadataValue::Static("report")));
+            metadata.push(("mode", "report".into()));
         }
         if let Some(resource) = self.resource {
-            metadata.push(("resource", MetadataValue::Text(resource.resource.clone())));
+            metadata.push(("resource", resource.resource.as_str().into()));
         }
-        if let Some(client) = &self.identity.client {
-            metadata.push(("client", MetadataValue::Text(mask(client))));
+        if let Some(client) = self.masked_client() {
+            metadata.push(("client", client.into()));
         }
         if let Some(digest) = self.catalogue_digest() {
-            metadata.push(("catalogue_digest", MetadataValue::Text(digest.to_owned())));
+            metadata.push(("catalogue_digest", digest.into()));
         }
         metadata
     }
@@ -179,16 +178,19 @@ impl Decision<'_> {
 
 /// Our own headers that are not set, and whatever the client sent under our prefix, by its exact
 /// name. A gateway removes after it sets, so a name that is set must not stand here.
-fn headers_to_remove(facts: Option<&Facts<'_>>, set: &[(&'static str, String)]) -> Vec<String> {
+fn headers_to_remove<'a>(
+    facts: Option<&Facts<'a>>,
+    set: &[(&'static str, Cow<'_, str>)],
+) -> Vec<Cow<'a, str>> {
     let is_set = |name: &str| set.iter().any(|(have, _)| have.eq_ignore_ascii_case(name));
-    let sent = facts.map_or(&[][..], |facts| &facts.headers.ours);
-    let mut remove: Vec<String> =
-        ALL.iter().copied().filter(|name| !is_set(name)).map(str::to_owned).collect();
-    for name in sent {
-        if !is_set(name) && !remove.iter().any(|have| have.eq_ignore_ascii_case(name)) {
-            remove.push((*name).to_owned());
-        }
-    }
+    let is_ours = |name: &str| ALL.iter().any(|have| have.eq_ignore_ascii_case(name));
+    let mut remove: Vec<Cow<'a, str>> =
+        ALL.iter().copied().filter(|name| !is_set(name)).map(Cow::Borrowed).collect();
+    // Sorted, since a client chooses how many there are: comparing all pairs would be its lever.
+    let mut sent = facts.map_or_else(Vec::new, |facts| facts.headers.ours.clone());
+    sent.sort_unstable();
+    sent.dedup();
+    remove.extend(sent.into_iter().filter(|name| !is_ours(name)).map(Cow::Borrowed));
     remove
 }
 

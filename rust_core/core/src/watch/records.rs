@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::decide::{Decision, Softened};
 use crate::facts::Facts;
 
-use crate::mask::{host_for_record, mask, method_for_record, path_for_record};
+use crate::mask::{host_for_record, method_for_record, path_for_record};
 
 /// One decision, as a log may see it.
 #[derive(Clone, Debug, Serialize)]
@@ -59,11 +59,11 @@ pub struct Record {
 impl Record {
     /// The record of a decision about a request, where it could be read.
     #[must_use]
-    pub fn new(decision: &Decision<'_>, facts: Option<&Facts<'_>>) -> Self {
+    pub fn new(decision: Decision<'_>, facts: Option<&Facts<'_>>) -> Self {
         let entry = decision.reason().entry();
-        Self {
+        let mut record = Self {
             at_ms: decision.at().now_ms,
-            decision_id: decision.id(),
+            decision_id: String::new(),
             decision: if decision.is_allow() { "allow" } else { "deny" },
             reason: entry.code,
             blame: entry.blame.word(),
@@ -75,8 +75,10 @@ impl Record {
             host: facts.and_then(|facts| facts.host).map(host_for_record),
             path: facts.and_then(|facts| facts.path).map(path_for_record),
             issuer: decision.identity().issuer.as_deref().map(str::to_owned),
-            client: decision.identity().client.as_deref().map(mask),
-        }
+            client: None,
+        };
+        (record.decision_id, record.client) = decision.into_names();
+        record
     }
 }
 
@@ -137,7 +139,7 @@ mod tests {
         let ring = Ring::new(2);
         for now_ms in 0..5 {
             let at = Moment { now_ms, random: [0; 10] };
-            ring.push(Record::new(&Decision::refused(Reason::Internal, &at), None));
+            ring.push(Record::new(Decision::refused(Reason::Internal, &at), None));
         }
         assert_eq!(ring.lost(), 3);
         let kept: Vec<u64> = ring.drain(10).iter().map(|record| record.at_ms).collect();

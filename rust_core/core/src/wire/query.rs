@@ -211,12 +211,13 @@ fn explanation(decision: &Decision<'_>, facts: &Facts<'_>, steps: &Steps) -> Exp
         Effect::Allow { set, .. } => (200, set),
         Effect::Deny { status, headers, .. } => (status, headers),
     };
+    let headers = headers.into_iter().map(|(name, value)| (name, value.into_owned())).collect();
     Explanation {
         claim: decision.claim(),
         blame: entry.blame.word(),
         meaning: entry.meaning,
         remedy: entry.remedy,
-        decision_id: decision.id(),
+        decision_id: decision.id().to_owned(),
         catalogue_digest: decision.catalogue_digest().map(str::to_owned),
         status,
         headers,

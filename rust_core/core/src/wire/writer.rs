@@ -4,7 +4,9 @@
 //! status is therefore always written, its zero too, and a denial always has a code of its own.
 
 use super::proto::{put_message, put_number, put_text};
-use crate::decide::answer::{Answer, Effect, MetadataValue};
+use std::borrow::Cow;
+
+use crate::decide::answer::{Answer, Effect};
 
 /// `google.rpc.Code`.
 const OK: u64 = 0;
@@ -19,7 +21,7 @@ const OVERWRITE: u64 = 2;
 
 /// Writes the `CheckResponse` for an answer. Never empty: protobuf's zero value would be an allow.
 #[must_use]
-pub fn write_check_response(answer: &Answer) -> Vec<u8> {
+pub fn write_check_response(answer: &Answer<'_>) -> Vec<u8> {
     let mut to = Vec::with_capacity(1024);
     match &answer.effect {
         Effect::Allow { set, remove } => {
@@ -74,11 +76,11 @@ fn put_header(to: &mut Vec<u8>, name: &str, value: &str) {
 }
 
 /// The content of a `Struct` whose values are strings.
-fn put_struct(to: &mut Vec<u8>, members: &[(&'static str, MetadataValue)]) {
+fn put_struct(to: &mut Vec<u8>, members: &[(&'static str, Cow<'_, str>)]) {
     for (name, value) in members {
         put_message(to, 1, |entry| {
             put_text(entry, 1, name);
-            put_message(entry, 2, |union| put_text(union, 3, value.as_str()));
+            put_message(entry, 2, |union| put_text(union, 3, value));
         });
     }
 }

@@ -1,5 +1,5 @@
 use super::write_check_response;
-use crate::decide::answer::{Answer, Effect, MetadataValue};
+use crate::decide::answer::{Answer, Effect};
 
 fn deny(status: u16) -> Vec<u8> {
     let effect = Effect::Deny { status, headers: Vec::new(), body: "" };
@@ -33,10 +33,10 @@ fn the_emptiest_allow_is_not_the_zero_value() {
 #[test]
 fn an_allow_overwrites_headers_and_names_those_to_remove() {
     let effect = Effect::Allow {
-        set: vec![("x-accredit-subject", "s".to_owned())],
-        remove: vec!["X_Accredit_Role".to_owned()],
+        set: vec![("x-accredit-subject", "s".into())],
+        remove: vec!["X_Accredit_Role".into()],
     };
-    let metadata = vec![("reason", MetadataValue::Static("ok"))];
+    let metadata = vec![("reason", "ok".into())];
     let bytes = write_check_response(&Answer { effect, metadata });
     let expected = [
         &[0x0a, 2, 0x08, 0][..],
@@ -60,7 +60,7 @@ fn an_allow_overwrites_headers_and_names_those_to_remove() {
 fn long_values_keep_their_length() {
     for length in [120, 127, 128, 200, 16_383, 16_384] {
         let effect = Effect::Allow {
-            set: vec![("x-accredit-subject", "q".repeat(length))],
+            set: vec![("x-accredit-subject", "q".repeat(length).into())],
             remove: Vec::new(),
         };
         let bytes = write_check_response(&Answer { effect, metadata: Vec::new() });
