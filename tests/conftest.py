@@ -2,12 +2,14 @@
 
 import json
 import os
+import signal
 import socket
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 ROOT = Path(__file__).resolve().parent.parent
 # `make test` empties it first; each process writes files of its own, so none has to lock.
@@ -42,6 +44,23 @@ def note_part(part: str, version: str) -> None:
 def note_vectors(name: str, *, ran: int, skipped: int, runner: str = "python") -> None:
     """Enter how many cases of a vector set a test ran, and how many it skipped by name."""
     _note("vectors", set=name, runner=runner, ran=ran, skipped=skipped)
+
+
+@pytest.fixture(autouse=True)
+def _own_logging() -> Iterator[None]:
+    """Takes back what a test set for all loggers of the process."""
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interruptible() -> None:
+    """Lets programs that tests start be interrupted, though whoever runs us may ignore that.
+
+    A background job of a shell ignores SIGINT, and so would every program that it starts.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
