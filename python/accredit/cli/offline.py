@@ -13,13 +13,13 @@ from accredit.cli.logs import quiet
 from accredit.cli.output import note
 from accredit.engine import Engine
 from accredit.errors import SettingsError
+from accredit.serve.live_catalogue import source_of
 from accredit.settings import Settings
-from accredit.trust.configure import guarded_client, issuer_source, key_policy
+from accredit.trust.configure import guarded_client, key_policy
 from accredit.trust.keys import KeyKeeper
-from accredit.trust.sources import IssuerSource
 from accredit.trust.state import IssuerState
 
-__all__ = ["Offline", "open_offline", "source_of"]
+__all__ = ["Offline", "open_offline"]
 
 _FOREVER_S: Final = 253_402_300_799
 
@@ -71,20 +71,6 @@ def warn_of_missing_keys(offline: Offline) -> None:
                 " its tokens are denied `keys_unavailable`",
                 style="yellow",
             )
-
-
-def source_of(issuer: Issuer, settings: Settings) -> IssuerSource:
-    """Returns where the keys of an issuer of the catalogue come from."""
-    keys = issuer.keys
-    return issuer_source(
-        issuer.issuer,
-        jwks_uri=keys.jwks_uri,
-        file=keys.file,
-        inline=keys.inline,
-        discovery=keys.discovery,
-        openings=[(opening.host, opening.cidr) for opening in issuer.network],
-        loopback_http=settings.insecure.loopback_http,
-    )
 
 
 async def _fetch(
