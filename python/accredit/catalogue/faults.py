@@ -1,6 +1,7 @@
 """Puts what validation finds into words for the person who wrote the catalogue."""
 
 import difflib
+import re
 import typing
 from collections.abc import Iterator
 from typing import Any, Final
@@ -23,6 +24,8 @@ RESERVED: Final = {
     "tenant": "the check of the tenant (step 9) is not built yet",
 }
 _SHOWN_MAX_CHARACTERS: Final = 128
+# What stands before the last `@` of a URL's host: a fault goes to logs and to `/healthz`.
+_USER_OF_URL: Final = re.compile(r"//[^/?#]*@")
 _NO_LIST: Final = ("is not a list", "write - before each element, or [brackets]")
 _NO_MAPPING: Final = ("is not a mapping", "write names and values, name: value")
 # From pydantic's kinds of errors to ours: what is wrong, and what to do.
@@ -94,10 +97,11 @@ def _say(detail: ErrorDetails, place: Path, model: type[BaseModel]) -> tuple[str
 
 
 def _shown(value: object, place: Path) -> str:
-    """Quotes a scalar that is short enough to help; never one out of a key set."""
+    """Quotes a scalar that is short enough to help; never one out of a key set, nor a password."""
     if "inline" in place or not isinstance(value, str | int | float):
         return ""
     text = str(value).lower() if isinstance(value, bool) else str(value)
+    text = _USER_OF_URL.sub("//…@", text)
     return f"`{text}` " if len(text) <= _SHOWN_MAX_CHARACTERS and text.isprintable() else ""
 
 

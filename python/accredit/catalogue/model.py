@@ -154,6 +154,26 @@ Moment = Annotated[
 _LIST: Final = Field(strict=False, min_length=1, max_length=MAX_LIST)
 _ANY_LIST: Final = Field(strict=False, max_length=MAX_LIST)
 _DISTINCT: Final = AfterValidator(_distinct)
+# Claims that say nothing of the kind of token (OpenID Connect Core, section 2).
+_OF_EVERY_TOKEN: Final = frozenset(
+    [
+        "acr",
+        "amr",
+        "at_hash",
+        "aud",
+        "auth_time",
+        "azp",
+        "client_id",
+        "exp",
+        "iat",
+        "iss",
+        "jti",
+        "nbf",
+        "nonce",
+        "sid",
+        "sub",
+    ]
+)
 
 
 class KeySource(_Model):
@@ -210,6 +230,14 @@ class Opening(_Model):
     """The range, at most a /8 (IPv4) or a /32 (IPv6)."""
 
 
+def _marker(value: dict[str, str]) -> dict[str, str]:
+    common = sorted(_OF_EVERY_TOKEN & value.keys())
+    if common:
+        msg = f"holds `{common[0]}`, which an ID token has too; name what only an access token has"
+        raise ValueError(msg)
+    return value
+
+
 class LegacyProfile(_Model):
     """An issuer older than RFC 9068: which claims stand in for those of the standard."""
 
@@ -217,7 +245,9 @@ class LegacyProfile(_Model):
     """The claim that names the client."""
     scope: Literal["scope", "scp"]
     """The claim that holds the scopes."""
-    marker: Annotated[dict[Label, Label], Field(min_length=1, max_length=8)]
+    marker: Annotated[
+        dict[Label, Label], Field(min_length=1, max_length=8), AfterValidator(_marker)
+    ]
     """Payload members, and the text that each must equal, that only an access token has. Without a
     marker an ID token would do."""
 

@@ -19,7 +19,7 @@ from accredit.trust.configure import guarded_client, key_policy
 from accredit.trust.keys import KeyKeeper
 from accredit.trust.state import IssuerState
 
-__all__ = ["Offline", "open_offline", "source_of"]
+__all__ = ["Offline", "open_offline"]
 
 _FOREVER_S: Final = 253_402_300_799
 
