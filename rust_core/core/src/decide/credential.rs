@@ -89,7 +89,7 @@ const fn is_token68_byte(byte: u8) -> bool {
     let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
     // `-`, `.`, `/` and the digits stand in a row.
     let digit = byte.wrapping_sub(b'-') < 13;
-    letter || digit || matches!(byte, b'_' | b'~' | b'+')
+    letter | digit | (byte == b'_') | (byte == b'~') | (byte == b'+')
 }
 
 const PARAMETER: &[u8] = b"access_token";
