@@ -102,9 +102,8 @@ fn form_names_token(facts: &Facts<'_>) -> bool {
     const FORM: &[u8] = b"application/x-www-form-urlencoded";
     let is_form = match facts.headers.content_type {
         Once::Absent => false,
-        Once::One(kind) => {
-            kind.get(..FORM.len()).is_some_and(|head| head.eq_ignore_ascii_case(FORM))
-        }
+        // Anywhere in it: a gateway that folds headers joins two kinds with a comma.
+        Once::One(kind) => kind.windows(FORM.len()).any(|part| part.eq_ignore_ascii_case(FORM)),
         // Which of two the upstream reads cannot be known.
         Once::Many => true,
     };
@@ -254,8 +253,10 @@ mod tests {
     fn a_token_in_a_form_is_found_only_in_a_form() {
         let form = ("content-type", "Application/X-WWW-Form-Urlencoded; charset=utf-8");
         let json = ("content-type", "application/json");
+        let folded = ("content-type", "application/json,application/x-www-form-urlencoded");
         let body = "a=b&access_token=x";
         assert_eq!(bearer(&facts(&[form], "/", body), 32), Err(CredentialInForm));
+        assert_eq!(bearer(&facts(&[folded], "/", body), 32), Err(CredentialInForm));
         assert_eq!(bearer(&facts(&[json], "/", body), 32), Err(CredentialMissing));
         assert_eq!(
             bearer(&facts(&[form, ("authorization", "Bearer a")], "/", body), 32),
