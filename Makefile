@@ -122,9 +122,10 @@ generated: $(STAMPS)/extension-ci ## Write the generated documents and schemas a
 	@$(BIN)/python .ci/generated.py
 
 .PHONY: bench
-bench: $(STAMPS)/extension-release ## Measure; method and results are in bench/README.md
-	@$(UV) sync --frozen --inexact --quiet --extra dev --extra bench --python $(BIN)/python
-	@$(BIN)/python -m bench $(ARGS)
+bench: ## Measure; method and results are in bench/README.md
+	@.ci/need rust cc
+	@$(CARGO) build --release --locked --quiet -p accredit-load
+	@rust_core/target/release/accredit-load --out bench/results/last.json.tmp $(ARGS)
 
 .PHONY: fuzz
 fuzz: $(STAMPS)/tools ## Fuzz each target for FUZZ_S seconds with the address sanitizer

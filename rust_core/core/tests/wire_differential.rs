@@ -14,6 +14,7 @@
 
 mod envoy;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use accredit_core::decide::answer::{Answer, Effect};
