@@ -122,10 +122,11 @@ generated: $(STAMPS)/extension-ci ## Write the generated documents and schemas a
 	@$(BIN)/python .ci/generated.py
 
 .PHONY: bench
-bench: $(STAMPS)/python ## Measure speed, memory and refusals; ARGS as in `make bench ARGS=--help`
+bench: $(STAMPS)/python ## Measure; method and results are in bench/README.md
 	@.ci/need rust cc
 	@$(call say,"bench in the profile of use (the first build compiles a C library: some minutes)")
-	@$(CARGO) run --release --locked -p accredit-load -- $(ARGS)
+	@$(CARGO) build --release --locked --quiet -p accredit-load
+	@rust_core/target/release/accredit-load --out bench/results/last.json.tmp $(ARGS)
 
 .PHONY: fuzz
 fuzz: $(STAMPS)/tools ## Fuzz each target for FUZZ_S seconds with the address sanitizer

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::Fail;
 use crate::fixture::Fixture;
 use crate::load::{self, Bounds, Pool, Run};
-use crate::message::{Expected, Question, bytes_field, framed};
+use crate::message::{Expected, PREFIX_BYTES, Question, bytes_field, framed};
 use crate::plan::Plan;
 use crate::report::{self, Verdict};
 use crate::server::Server;
@@ -200,7 +200,7 @@ impl Cases<'_> {
         "/orders/v1/../v1/items".clone_into(&mut dots.path);
         self.ask(size, "dots in the path", "path_not_canonical", &dots)?;
         let whole = Question::with_token(&good).filled(size.bytes())?;
-        let cut = whole.get(5..whole.len().saturating_sub(1)).unwrap_or_default();
+        let cut = whole.get(PREFIX_BYTES..whole.len().saturating_sub(1)).unwrap_or_default();
         self.add(size, "message cut off", "request_malformed", vec![framed(cut)?]);
         Ok(())
     }
@@ -312,16 +312,20 @@ impl Cases<'_> {
         self.ask(size, "form with a token at its end", "credential_multiple", &form(body))?;
         let bad = Question::with_token(&tampered(&good)?);
         self.ask(size, "ES256 in one header, signature changed", "signature_invalid", &bad)?;
-        // Half a million empty headers, which stand for no HTTP client: a gateway gone wrong.
+        // Half a million empty headers come from no HTTP client: a gateway gone wrong.
         let mut http = Vec::new();
         while http.len() < room {
             bytes_field(&mut http, 3, &[]);
         }
-        let (mut request, mut attributes, mut message) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut request, mut attributes, mut empty) = (Vec::new(), Vec::new(), Vec::new());
         bytes_field(&mut request, 2, &http);
         bytes_field(&mut attributes, 4, &request);
-        bytes_field(&mut message, 1, &attributes);
-        self.add(size, "520,000 empty headers", "resource_unknown", vec![framed(&message)?]);
+        bytes_field(&mut empty, 1, &attributes);
+        self.add(size, "520,000 empty headers", "resource_unknown", vec![framed(&empty)?]);
+        // Messages of one field merge: the same filler before a request that is allowed.
+        let whole = Question::with_token(&good).framed()?;
+        empty.extend_from_slice(whole.get(PREFIX_BYTES..).unwrap_or_default());
+        self.add(size, "520,000 empty headers, allowed", "ok", vec![framed(&empty)?]);
         let over = Question::with_token(&good).filled(1_048_576 + 64)?;
         self.add(size, "larger than is judged", "request_too_large", vec![over]);
         Ok(())

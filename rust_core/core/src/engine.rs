@@ -300,7 +300,7 @@ impl Engine {
         match decide(&self.scene(root, at, patience), &facts, &mut Silent) {
             Outcome::Decided(decision) => {
                 let answer = write_check_response(&decision.answer(Some(&facts)));
-                self.note(*decision, Some(&facts));
+                self.note(&decision, Some(&facts));
                 Checked::Answered(answer)
             }
             Outcome::Pending(need) => {
@@ -315,7 +315,7 @@ impl Engine {
     pub fn refusal(&self, reason: Reason, at: &Moment) -> Vec<u8> {
         let decision = Decision::refused(reason, at);
         let answer = write_check_response(&decision.answer(None));
-        self.note(decision, None);
+        self.note(&decision, None);
         answer
     }
 
@@ -345,8 +345,8 @@ impl Engine {
         }
     }
 
-    fn note(&self, decision: Decision<'_>, facts: Option<&Facts<'_>>) {
-        self.counters.count(&decision);
+    fn note(&self, decision: &Decision<'_>, facts: Option<&Facts<'_>>) {
+        self.counters.count(decision);
         if self.settings.record_allows || !decision.reason().is_allow() {
             self.records.push(Record::new(decision, facts));
         }

@@ -137,7 +137,7 @@ impl<'a> Object<'a> {
     /// The value of the member with this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value<'a>> {
-        self.members.iter().find(|(have, _)| have == name).map(|(_, value)| value)
+        self.members.iter().find(|(have, _)| is_same(have, name)).map(|(_, value)| value)
     }
 
     /// Whether there is a member with this name, whatever its value.
@@ -170,7 +170,7 @@ impl<'a> Object<'a> {
         if self.members.len() <= FEW_MEMBERS {
             let mut rest = self.members.as_slice();
             while let Some(((name, _), others)) = rest.split_first() {
-                if others.iter().any(|(other, _)| other == name) {
+                if others.iter().any(|(other, _)| is_same(other, name)) {
                     return true;
                 }
                 rest = others;
@@ -181,6 +181,12 @@ impl<'a> Object<'a> {
         names.sort_unstable();
         names.windows(2).any(|pair| matches!(pair, [one, other] if one == other))
     }
+}
+
+/// Whether two names are one. Names of one length nearly always differ in their first byte, which
+/// spares a call for each of the many pairs.
+fn is_same(one: &str, other: &str) -> bool {
+    one.len() == other.len() && one.bytes().next() == other.bytes().next() && one == other
 }
 
 /// Reads one document.

@@ -1,5 +1,7 @@
 //! What may be seen of an identifier outside: enough to tell two apart, not enough to use one.
 
+use std::borrow::Cow;
+
 use aws_lc_rs::digest::{SHA256, digest};
 
 /// The first four characters, if there are more than eight, and six hexadecimal digits of the
@@ -27,43 +29,49 @@ const PATH: usize = 200;
 
 /// A path fit for logs: no query, no long segment, nothing that begins like a JWS, ASCII only.
 #[must_use]
-pub(crate) fn path_for_record(path: &str) -> String {
+pub(crate) fn path_for_record(path: &str) -> Cow<'_, str> {
     let path = path.split(['?', '#']).next().unwrap_or_default();
+    if path.len() <= PATH && path.split('/').all(is_plain_segment) {
+        return path.into();
+    }
     let mut kept = String::with_capacity(path.len().min(PATH));
     for (index, segment) in path.split('/').enumerate() {
         if index > 0 {
             kept.push('/');
         }
-        let plain = segment.len() <= SEGMENT
-            && !segment.contains("eyJ")
-            && segment.bytes().all(|byte| byte.is_ascii_graphic());
-        kept.push_str(if plain { segment } else { "~" });
+        kept.push_str(if is_plain_segment(segment) { segment } else { "~" });
         if kept.len() > PATH {
             kept.truncate(PATH);
             kept.push('~');
             break;
         }
     }
-    kept
+    kept.into()
+}
+
+fn is_plain_segment(segment: &str) -> bool {
+    segment.len() <= SEGMENT && is_plain(segment)
 }
 
 /// A method fit for logs: a short token, else a placeholder.
 #[must_use]
-pub(crate) fn method_for_record(method: &str) -> String {
+pub(crate) fn method_for_record(method: &str) -> Cow<'_, str> {
     short_ascii(method, 20)
 }
 
 /// A host fit for logs.
 #[must_use]
-pub(crate) fn host_for_record(host: &str) -> String {
+pub(crate) fn host_for_record(host: &str) -> Cow<'_, str> {
     short_ascii(host, 255)
 }
 
-fn short_ascii(text: &str, most: usize) -> String {
-    let plain = text.len() <= most
-        && !text.contains("eyJ")
-        && text.bytes().all(|byte| byte.is_ascii_graphic());
-    if plain { text.to_owned() } else { "~".to_owned() }
+fn short_ascii(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() <= most && is_plain(text) { text.into() } else { "~".into() }
+}
+
+fn is_plain(text: &str) -> bool {
+    !text.as_bytes().windows(3).any(|three| three == b"eyJ")
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 #[cfg(test)]

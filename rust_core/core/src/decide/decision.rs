@@ -161,16 +161,10 @@ impl<'c> Decision<'c> {
         let client = self.identity.client.as_deref()?;
         Some(self.masked_client.get_or_init(|| mask(client)))
     }
-
-    /// Takes the decision apart: its id and its masked client.
-    pub(crate) fn into_names(self) -> (String, Option<String>) {
-        let client = self.identity.client.as_deref();
-        let masked = self.masked_client.into_inner().or_else(|| client.map(mask));
-        (self.id.into_inner().unwrap_or_else(|| decision_id(&self.at)), masked)
-    }
 }
 
-fn decision_id(at: &Moment) -> String {
+/// The id of the decision made at a moment.
+pub(crate) fn decision_id(at: &Moment) -> String {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let mut bytes = [0_u8; 16];
     let time = at.now_ms.to_be_bytes();

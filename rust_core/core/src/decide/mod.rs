@@ -14,6 +14,7 @@ pub mod pipeline;
 pub mod trace;
 
 pub use answer::{Answer, Effect};
+pub(crate) use decision::decision_id;
 pub use decision::{Access, Decision, Softened};
 pub use pipeline::{Need, Outcome, Patience, Scene, decide};
 pub use trace::{Silent, Step, Trace, Verdict};

@@ -23,7 +23,7 @@ pub fn run(data: &[u8]) {
     let _ = engine.drain_records(usize::MAX);
     assert!(matches!(engine.check(data, &NOW, Patience::Final), Checked::Answered(_)));
     let record = engine.drain_records(1).pop().expect("every decision leaves a record");
-    assert!(record.decision == "deny" || record.path.as_deref() == Some(PUBLIC_PATH));
+    assert!(record.decision == "deny" || record.path() == Some(PUBLIC_PATH));
 
     ask(engine, data);
     let middle = data.iter().position(|byte| *byte == 0).unwrap_or(data.len());
