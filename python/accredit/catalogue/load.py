@@ -20,6 +20,7 @@ from accredit.settings import Settings
 SUFFIXES: Final = frozenset({".yaml", ".yml"})
 MAX_FILES: Final = 1_000
 MAX_TOTAL_BYTES: Final = 16 * 1_048_576
+_UNREADABLE: Final = "check its permissions, or name another with --catalogue or `catalogue.dir`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ def _read_file(path: Path) -> bytes:
 
 def _unreadable(path: Path, error: OSError) -> Fault:
     message = f"cannot be read: {error.strerror or 'unknown error'}"
-    return Fault(message, str(path), remedy="check the name and its permissions")
+    return Fault(message, str(path), remedy=_UNREADABLE)
 
 
 def load(place: Path, settings: Settings) -> Catalogue:

@@ -274,6 +274,9 @@ def _profile(value: object) -> object:
 
 
 def _scopes(value: object) -> object:
+    if isinstance(value, str):
+        msg = "is no list of scopes; write it in [brackets]"
+        raise ValueError(msg)  # noqa: TRY004 - pydantic gathers ValueError
     return {"all": value} if isinstance(value, list) else value
 
 

@@ -204,11 +204,14 @@ def migrate(
 
 
 @app.command("schema")
-def schema(*, as_json: Json = False) -> None:  # noqa: ARG001 - it is JSON either way
-    """Print the JSON Schema of catalogue documents, for editors."""
-    from accredit.catalogue.schema import schema_text
+def schema(*, as_json: Json = False) -> None:
+    """Print the JSON Schema of catalogue documents, for editors; with --json on one line."""
+    from accredit.catalogue import schema as published
 
-    typer.echo(schema_text(), nl=False)
+    if as_json:
+        print_json(published.schema())
+    else:
+        typer.echo(published.schema_text(), nl=False)
 
 
 def _load(place: Path | None, settings: Path | None) -> "Catalogue":

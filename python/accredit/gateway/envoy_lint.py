@@ -26,8 +26,12 @@ def lint_file(path: Path) -> list[Finding]:
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"{path}: cannot be read: {error}"
+    except OSError as error:
+        reason = error.strerror or "unknown error"
+        message = f"{path}: cannot be read: {reason}; name one readable file of YAML or JSON"
+        raise EnvoyLintError(message) from error
+    except UnicodeDecodeError as error:
+        message = f"{path}: is not UTF-8; save it as UTF-8"
         raise EnvoyLintError(message) from error
     return lint(text, name=str(path))
 

@@ -160,7 +160,10 @@ def _bind(address: Address) -> socket.socket:
     try:
         return _bind_unix(address.unix_path) if address.unix_path else _bind_tcp(address)
     except OSError as error:
-        raise DoorError(f"cannot listen on `{address}`: {error.strerror or error}") from error
+        raise DoorError(
+            f"cannot listen on `{address}`: {error.strerror or error};"
+            " free it, or set another `listen.http`"
+        ) from error
 
 
 def _bind_tcp(address: Address) -> socket.socket:

@@ -120,7 +120,8 @@ class PythonDoor:
                 port = server.add_insecure_port(str(address))
             except RuntimeError as error:
                 raise DoorError(
-                    f"cannot listen on `{address}`: it is in use or not ours"
+                    f"cannot listen on `{address}`: it is in use or not ours; free it,"
+                    " or set another address under `listen`"
                 ) from error
             bound.append(str(address if address.unix_path else Address(address.host, port)))
         await server.start()

@@ -104,8 +104,11 @@ class _Merge:
     def add_variable(self, name: str, text: str) -> None:
         parts = tuple(part.lower() for part in name.removeprefix(_PREFIX).split("__"))
         if name != name.upper() or len(parts) < 2 or not _known(parts):  # noqa: PLR2004
-            close = difflib.get_close_matches(name.upper(), _variable_names(), n=1)
-            remedy = f"did you mean {close[0]}?" if close else "remove it"
+            # Compared without the prefix, which would make any two names look alike.
+            known = [known.removeprefix(_PREFIX) for known in _variable_names()]
+            close = difflib.get_close_matches(name.upper().removeprefix(_PREFIX), known, n=1)
+            unlike = "remove it, or see docs/settings.md"
+            remedy = f"did you mean {_PREFIX}{close[0]}?" if close else unlike
             self._fault(
                 name,
                 (),

@@ -303,7 +303,7 @@ def test_ninety_days_of_report_are_the_most(read: Read) -> None:
         ("methods: [GET], scopes: []", ".paths: is missing; write it"),
         ("paths: [/], methods: [get], scopes: []", ".methods[0]: `get` is no method; write one in upper case, such as GET"),
         ("paths: [/], methods: ['*'], scopes: []", ".methods[0]: `*` is no method; write one in upper case, such as GET"),
-        ("paths: [/], methods: [GET], scopes: a b", ".scopes: `a b` is not a mapping; write names and values, name: value"),
+        ("paths: [/], methods: [GET], scopes: a b", ".scopes: `a b` is no list of scopes; write it in [brackets]"),
         ("paths: [/], methods: [GET], scopes: [a b]", ".scopes.all[0]: `a b` is no scope; write one word of visible ASCII without quotes and backslashes"),
         ("paths: [/], methods: [GET], scopes: ['']", ".scopes.all[0]: `` is no scope; write one word of visible ASCII without quotes and backslashes"),
         ("paths: [/], methods: [GET], scopes: {any: []}", ".scopes.any: is empty; give at least one"),

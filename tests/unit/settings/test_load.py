@@ -170,6 +170,12 @@ def test_a_misspelt_variable_is_told_the_right_one_and_never_its_value() -> None
     assert "hunter2" not in fault
 
 
+@pytest.mark.parametrize("name", ["ACCREDIT_X", "ACCREDIT_LISTEN"])
+def test_a_variable_like_no_other_is_told_none(name: str) -> None:
+    (fault,) = faults_of(environ={name: "4096"})
+    assert fault.endswith("<KEY>; remove it, or see docs/settings.md")
+
+
 def test_everything_wrong_is_reported_at_once(tmp_path: Path) -> None:
     file = write(tmp_path, "[limits]\ntoken_bytes = 1\n[nonsense]\n[trust]\nconnect_s = 9\n")
     faults = faults_of(
