@@ -489,7 +489,7 @@ fn both_header_forms_are_read_alike() {
     }
 }
 
-fn value() -> impl Strategy<Value = Cow<'static, str>> {
+fn value() -> impl Strategy<Value = Cow<'static, str>> + Clone {
     prop_oneof![any::<String>().prop_map(Cow::Owned), Just(Cow::Borrowed("static"))]
 }
 
