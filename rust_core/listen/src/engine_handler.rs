@@ -39,7 +39,9 @@ impl Handler for EngineHandler {
             Checked::Pending(need) => need,
         };
         let until = deadline.within(self.need_wait);
-        if self.needs.wait(&need, mark, until).await == Waited::Refused && need.start {
+        // Boxed, since few calls wait and every call would carry the room that waiting takes.
+        let waited = Box::pin(self.needs.wait(&need, mark, until)).await;
+        if waited == Waited::Refused && need.start {
             // Nobody will fetch: the next check that lacks the key may begin anew.
             self.engine.refresh_failed(&need.issuer);
         }

@@ -22,7 +22,8 @@ const OVERWRITE: u64 = 2;
 /// Writes the `CheckResponse` for an answer. Never empty: protobuf's zero value would be an allow.
 #[must_use]
 pub fn write_check_response(answer: &Answer<'_>) -> Vec<u8> {
-    let mut to = Vec::with_capacity(1024);
+    // What most answers need. Above this the allocator no longer keeps blocks of one size together.
+    let mut to = Vec::with_capacity(880);
     match &answer.effect {
         Effect::Allow { set, remove } => {
             put_message(&mut to, 1, |status| put_number(status, 1, OK));
