@@ -39,8 +39,8 @@ _CHECK_JSON: Final = """\
 
 A question is `{"token", "resource"?, "method"?, "path"?, "host"?, "headers"?, "at"?}`: `headers` is
 an object of strings, or of lists of strings for a header that stands more than once; `at` is the
-moment of the request in seconds since the epoch, and beats `--now`. State `method` wherever there
-is a `path`: without one no route fits, and the answer is `route_method`. The answer is
+moment of the request in seconds since the epoch, and beats `--now`. Where a `path` comes without a
+`method`, `GET` is meant. The answer is
 `{"decision": "allow"|"deny", "reason", "resource", "client"?, "expires_at"?, "mode"?}`. `reason` is
 `ok` on an allow ([reasons](reasons.md)); in report mode `decision` is `allow`, `reason` says why it
 would have been denied, and `mode` is `report`. `resource` is null where none was found. A line that

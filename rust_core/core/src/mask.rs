@@ -21,6 +21,17 @@ pub(crate) fn mask(identifier: &str) -> String {
     masked
 }
 
+/// A name that people choose and publish (an issuer, an audience, a type), for an explanation: as it
+/// is where it is short and plain, else masked.
+#[must_use]
+pub(crate) fn shown(name: &str) -> String {
+    const NAME: usize = 200;
+    let plain = name.len() <= NAME
+        && !name.contains("eyJ")
+        && name.bytes().all(|byte| byte.is_ascii_graphic());
+    if plain { name.to_owned() } else { mask(name) }
+}
+
 /// The longest piece of a path that a record keeps. A JWS header alone is longer than most names.
 const SEGMENT: usize = 40;
 

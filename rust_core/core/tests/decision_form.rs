@@ -380,3 +380,35 @@ fn a_question_without_a_host_gets_nothing_that_it_would_not_get_with_one() {
         assert_eq!(support::ask(&engine, &question)["reason"], expected, "{path} at {host}");
     }
 }
+
+#[test]
+fn a_failing_step_is_explained_with_the_facts_that_it_failed_on() {
+    let (engine, keys) = (engine(), keys());
+    let facts = |changes: Value, step: &str| -> Value {
+        let token = keys.rsa.token("RS256", &with(claims(), changes));
+        let answer = support::explain(&engine, &question(&token));
+        let steps = answer["steps"].as_array().unwrap();
+        steps.iter().find(|line| line["step"] == step).unwrap()["facts"].clone()
+    };
+    assert_eq!(
+        facts(json!({"aud": support::BILLS}), "audience"),
+        json!([["expected", support::ORDERS], ["aud", support::BILLS]])
+    );
+    assert_eq!(
+        facts(json!({"scope": "bills:read"}), "scope"),
+        json!([["all_of", "orders:read"], ["scopes", "bills:read"]])
+    );
+    assert_eq!(
+        facts(json!({"iss": "https://nobody.example"}), "issuer"),
+        json!([["issuer", "https://nobody.example"]])
+    );
+    assert_eq!(facts(json!({"exp": NOW - 90}), "lifetime")[0], json!(["expires_in_s", "-90"]));
+}
+
+#[test]
+fn a_question_without_a_method_asks_about_reading() {
+    let (engine, keys) = (engine(), keys());
+    let mut asked = question(&keys.rsa.token("RS256", &claims()));
+    asked["method"] = Value::Null;
+    assert_eq!(support::ask(&engine, &asked)["reason"], "ok");
+}

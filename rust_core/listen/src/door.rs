@@ -43,7 +43,7 @@ pub enum DoorError {
         reason: AddressError,
     },
     /// The address cannot be bound.
-    #[error("cannot listen on `{address}`: {source}")]
+    #[error("cannot listen on `{address}`: {source}; free the address, or set another one")]
     Bind {
         /// As set.
         address: String,

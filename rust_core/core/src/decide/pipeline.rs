@@ -8,14 +8,16 @@ use crate::jose::{CompactJws, Header, JwsLimits, Key};
 use crate::json::{self, Object};
 use crate::reason::Reason;
 use crate::snapshot::keys::{IssuerKeys, UnknownKids};
-use crate::snapshot::{Access as RouteAccess, Issuer, Mode, Profile, Resource, Root, Target};
+use crate::snapshot::{
+    Access as RouteAccess, Issuer, Mode, Profile, Resource, Root, ScopeRule, Target,
+};
 use crate::token::{Fault, audience, claims, lifetime, scope};
 
 use super::credential;
 use super::decision::{Access, Decision, Softened};
 use super::keys::{NoKey, Search};
 use super::trace::{Step, StepFacts, Trace, Verdict};
-use crate::mask::mask;
+use crate::mask::{mask, shown};
 
 /// What a decision is made from, besides the request.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +64,9 @@ pub enum Outcome<'s> {
     /// It can be run again once the need is met.
     Pending(Need),
 }
+
+/// How many audiences an explanation names.
+const AUDIENCES_SHOWN: usize = 8;
 
 /// Why the pipeline stopped before its end.
 enum Stop {
@@ -113,13 +118,23 @@ fn soften(decision: &mut Decision<'_>) {
 /// Runs one step: what it returns goes on, what it refuses ends the pipeline and is traced.
 fn step<T: Trace, V, E: Into<Stop>>(
     trace: &mut T,
-    step: Step,
+    which: Step,
     result: Result<V, E>,
     facts: impl FnOnce(&V) -> StepFacts,
 ) -> Result<V, Stop> {
+    step_either_way(trace, which, result, |value| value.map(facts).unwrap_or_default())
+}
+
+/// Runs one step whose facts are of use where it fails too; `facts` gets the value where it held.
+fn step_either_way<T: Trace, V, E: Into<Stop>>(
+    trace: &mut T,
+    step: Step,
+    result: Result<V, E>,
+    facts: impl FnOnce(Option<&V>) -> StepFacts,
+) -> Result<V, Stop> {
     match result {
         Ok(value) => {
-            trace.step(step, Verdict::Pass, || facts(&value));
+            trace.step(step, Verdict::Pass, || facts(Some(&value)));
             Ok(value)
         }
         Err(error) => {
@@ -128,7 +143,8 @@ fn step<T: Trace, V, E: Into<Stop>>(
                 Stop::Fault(fault) => {
                     let claim = fault.claim;
                     trace.step(step, Verdict::Fail(fault.reason), || {
-                        claim.map(|name| ("claim", name.to_owned())).into_iter().collect()
+                        let claim = claim.map(|name| ("claim", name.to_owned()));
+                        claim.into_iter().chain(facts(None)).collect()
                     });
                 }
                 Stop::NotNow(reason, retry_after_s) => {
@@ -205,12 +221,13 @@ fn holder<'s, T: Trace>(
         .map_err(|_| Fault::from(Reason::ClaimsMalformed));
     let claims = step(trace, Step::Claims, parsed, |_| vec![])?;
     let (issuer, slot) =
-        step(trace, Step::Issuer, find_issuer(scene, resource, &claims), |found| {
-            vec![("issuer", found.0.issuer.clone())]
+        step_either_way(trace, Step::Issuer, find_issuer(scene, resource, &claims), |_| {
+            claims::issuer(&claims).map(|name| ("issuer", shown(name))).into_iter().collect()
         })?;
-    step(trace, Step::Header, judge_header(issuer, jws.header()), |()| {
+    step_either_way(trace, Step::Header, judge_header(issuer, jws.header()), |_| {
         let header = jws.header();
         let mut used = vec![("alg", header.algorithm.name().to_owned())];
+        used.extend(header.typ.as_deref().map(|typ| ("typ", shown(typ))));
         used.extend(header.kid.as_deref().map(|kid| ("kid", mask(kid))));
         used
     })?;
@@ -253,7 +270,7 @@ fn judge<'s, T: Trace>(
     // 7. Lifetime.
     let now_s = scene.at.now_s();
     let lived = lifetime::judge(&claims.dates, now_s, scene.clock_skew_s, resource.max_lifetime_s);
-    step(trace, Step::Lifetime, lived, |()| {
+    step_either_way(trace, Step::Lifetime, lived, |_| {
         let dates = &claims.dates;
         vec![
             ("expires_in_s", dates.expires.floor_s.saturating_sub(now_s).to_string()),
@@ -264,8 +281,9 @@ fn judge<'s, T: Trace>(
 
     // 8. Audience.
     let meant = audience::judge(&resource.audience, &resource.resource, claims.audiences.iter());
-    step(trace, Step::Audience, meant, |()| {
-        vec![("audiences", claims.audiences.iter().count().to_string())]
+    step_either_way(trace, Step::Audience, meant, |_| {
+        let named = claims.audiences.iter().take(AUDIENCES_SHOWN).map(|name| ("aud", shown(name)));
+        [("expected", resource.resource.clone())].into_iter().chain(named).collect()
     })?;
 
     // 9. The client's standing: `registration` is `off` in every catalogue that loads.
@@ -276,7 +294,15 @@ fn judge<'s, T: Trace>(
         scope::read(claims.scope, claims.scope_name, claims.scope_array).and_then(|scopes| {
             scope::judge(decision.scope_rule(), &scopes).map(|()| scopes).map_err(Fault::from)
         });
-    let scopes = step(trace, Step::Scope, scopes, |scopes| vec![("scopes", scopes.joined())])?;
+    let rule = decision.scope_rule();
+    let scopes = step_either_way(trace, Step::Scope, scopes, |_| {
+        let has = scope::read(claims.scope, claims.scope_name, claims.scope_array);
+        let demanded = rule.map(|rule| match rule {
+            ScopeRule::All(scopes) => ("all_of", scopes.join(" ")),
+            ScopeRule::Any(scopes) => ("any_of", scopes.join(" ")),
+        });
+        demanded.into_iter().chain(has.map(|scopes| ("scopes", scopes.joined()))).collect()
+    })?;
 
     // 11. A token that asks for proof of possession is never accepted without it.
     let bound = if claims.bound { Err(Reason::BindingUnsupported) } else { Ok(()) };

@@ -132,6 +132,7 @@ impl<'a> Question<'a> {
             }
             Some(_) => return None,
         };
+        let path = text("path")?;
         Some(Self {
             token: text("token")?.map(|token| [b"Bearer ", token.as_bytes()].concat()),
             resource: match text("resource")? {
@@ -139,8 +140,9 @@ impl<'a> Question<'a> {
                 Some("") => Selector::Malformed,
                 Some(resource) => Selector::Value(resource),
             },
-            method: text("method")?,
-            path: text("path")?,
+            // A question about a path that names no method asks about reading it.
+            method: text("method")?.or(path.map(|_| "GET")),
+            path,
             host: text("host")?,
             headers: headers(object.get("headers"))?,
             at_s,
