@@ -6,7 +6,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use accredit_core::engine::{Engine, EngineSettings};
@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use crate::Fail;
 use crate::fixture::{Fixture, ISSUER, catalogue};
+use crate::raw::Raw;
 use crate::system;
 
 /// The argument that makes this program a server.
@@ -39,6 +40,8 @@ enum Behind {
     Engine { catalogue: Value, jwks: Value, now_s: u64 },
     /// Nothing: every request gets this answer, in base64.
     Empty { answer: String },
+    /// A signature alone: each request verifies the next of these tokens and gets this answer.
+    Raw { answer: String, jwks: Value, alg: String, tokens: Vec<String> },
 }
 
 /// Takes the request's bytes, does not look at them, and allows.
@@ -50,6 +53,21 @@ struct EmptyHandler {
 impl Handler for EmptyHandler {
     async fn check(&self, _: Bytes, _: Deadline) -> Bytes {
         self.answer.clone()
+    }
+}
+
+/// As [`EmptyHandler`], with one verification in the place where the engine makes it.
+struct RawHandler {
+    answer: Bytes,
+    raw: Raw,
+    next: AtomicUsize,
+}
+
+impl Handler for RawHandler {
+    async fn check(&self, _: Bytes, _: Deadline) -> Bytes {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        // No answer at all counts as a wrong one.
+        if self.raw.verifies(number) { self.answer.clone() } else { Bytes::new() }
     }
 }
 
@@ -69,6 +87,11 @@ pub(crate) fn serve() -> Result<(), Fail> {
         Behind::Empty { answer } => {
             let answer = Bytes::from(STANDARD.decode(answer)?);
             open(EmptyHandler { answer }, settings, lines)
+        }
+        Behind::Raw { answer, jwks, alg, tokens } => {
+            let answer = Bytes::from(STANDARD.decode(answer)?);
+            let raw = Raw::new(&jwks, &alg, &tokens)?;
+            open(RawHandler { answer, raw, next: AtomicUsize::new(0) }, settings, lines)
         }
         Behind::Engine { catalogue, jwks, now_s } => {
             let engine = Arc::new(engine(&catalogue, &jwks, now_s)?);
@@ -168,6 +191,21 @@ impl Server {
     /// Nothing behind the door but this answer.
     pub(crate) fn empty(answer: &[u8]) -> Result<Self, Fail> {
         Self::start(Behind::Empty { answer: STANDARD.encode(answer) })
+    }
+
+    /// Nothing behind the door but a verification and this answer.
+    pub(crate) fn raw(
+        fixture: &Fixture,
+        answer: &[u8],
+        alg: &str,
+        tokens: &[String],
+    ) -> Result<Self, Fail> {
+        Self::start(Behind::Raw {
+            answer: STANDARD.encode(answer),
+            jwks: fixture.jwks()?,
+            alg: alg.to_owned(),
+            tokens: tokens.to_vec(),
+        })
     }
 
     fn start(behind: Behind) -> Result<Self, Fail> {

@@ -26,6 +26,8 @@ struct Subject {
     raw: Raw,
     /// The same door on the same build, with an answer of the same size.
     empty: Server,
+    /// The same with one verification behind it.
+    placed: Server,
     request_bytes: usize,
     answer_bytes: usize,
     taken: Vec<Taken>,
@@ -36,11 +38,18 @@ struct Taken {
     empty: Run,
     fresh: Run,
     raw_us: f64,
+    placed: Run,
 }
 
 impl Taken {
-    fn own_us(&self) -> f64 {
-        self.fresh.cpu_us() - self.empty.cpu_us() - self.raw_us
+    /// What the verification costs inside a call, where it starts cold.
+    fn placed_us(&self) -> f64 {
+        self.placed.cpu_us() - self.empty.cpu_us()
+    }
+
+    /// What is ours, if a verification costs this much.
+    fn own_us(&self, raw_us: f64) -> f64 {
+        self.fresh.cpu_us() - self.empty.cpu_us() - raw_us
     }
 }
 
@@ -59,7 +68,8 @@ pub(crate) fn measure(plan: &Plan, fixture: &Fixture) -> Result<(Value, Vec<Verd
             let empty = load::run(&subject.empty, &subject.pool, &allowed, bounds)?;
             let fresh = load::run(&engine, &subject.pool, &allowed, bounds)?;
             let raw_us = subject.raw.measure(bounds.calls.div_ceil(2))?;
-            subject.taken.push(Taken { empty, fresh, raw_us });
+            let placed = load::run(&subject.placed, &subject.pool, &allowed, bounds)?;
+            subject.taken.push(Taken { empty, fresh, raw_us, placed });
         }
     }
     Ok(tell(&subjects))
@@ -67,7 +77,7 @@ pub(crate) fn measure(plan: &Plan, fixture: &Fixture) -> Result<(Value, Vec<Verd
 
 fn subject(fixture: &Fixture, alg: &'static str, engine: &Server) -> Result<Subject, Fail> {
     let tokens = fixture.tokens(alg, TOKENS)?;
-    let raw = Raw::new(fixture, alg, &tokens)?;
+    let raw = Raw::new(&fixture.jwks()?, alg, &tokens)?;
     let pool: Vec<Bytes> = tokens
         .iter()
         .map(|token| Question::with_token(token).framed())
@@ -80,6 +90,7 @@ fn subject(fixture: &Fixture, alg: &'static str, engine: &Server) -> Result<Subj
         pool: Pool(pool),
         raw,
         empty: Server::empty(&answer)?,
+        placed: Server::raw(fixture, &answer, alg, &tokens)?,
         request_bytes,
         answer_bytes: answer.len(),
         taken: Vec::new(),
@@ -98,21 +109,27 @@ fn tell(subjects: &[Subject]) -> (Value, Vec<Verdict>) {
         let empty = each(&|taken| taken.empty.cpu_us());
         let fresh = each(&|taken| taken.fresh.cpu_us());
         let raw = each(&|taken| taken.raw_us);
-        let own = each(&Taken::own_us);
+        let placed = each(&Taken::placed_us);
+        let own = each(&|taken| taken.own_us(taken.raw_us));
         // Each repeat against its own floors, which were measured beside it.
-        let ratio = each(&|taken| taken.own_us() / taken.empty.cpu_us());
+        let ratio = each(&|taken| taken.own_us(taken.raw_us) / taken.empty.cpu_us());
+        let in_place = each(&|taken| taken.own_us(taken.placed_us()) / taken.empty.cpu_us());
         rows.push(vec![
             subject.alg.to_owned(),
             empty.text(1),
             raw.text(1),
+            placed.text(1),
             fresh.text(1),
             own.text(1),
             ratio.text(2),
+            in_place.text(2),
         ]);
         let mut result = json!({
             "request_bytes": subject.request_bytes, "answer_bytes": subject.answer_bytes,
             "empty_cpu_us": empty.json(), "raw_cpu_us": raw.json(), "fresh_cpu_us": fresh.json(),
+            "raw_in_place_cpu_us": placed.json(),
             "own_cpu_us": own.json(), "own_per_empty": ratio.json(),
+            "own_per_empty_raw_in_place": in_place.json(),
         });
         for (name, run) in [
             ("empty", (|taken| &taken.empty) as fn(&Taken) -> &Run),
@@ -135,15 +152,28 @@ fn tell(subjects: &[Subject]) -> (Value, Vec<Verdict>) {
             }
         }
         for taken in &subject.taken {
-            wrong = wrong.saturating_add(taken.empty.wrong).saturating_add(taken.fresh.wrong);
+            for run in [&taken.empty, &taken.fresh, &taken.placed] {
+                wrong = wrong.saturating_add(run.wrong);
+            }
         }
         results.insert(subject.alg.to_owned(), result);
-        let goal = format!("{}: (fresh - empty - raw) / empty", subject.alg);
-        verdicts.push(Verdict::at_most(goal, ratio.median(), GOAL));
+        for (raw, ratio) in [("raw", ratio), ("raw in place", in_place)] {
+            let goal = format!("{}: (fresh - empty - {raw}) / empty", subject.alg);
+            verdicts.push(Verdict::at_most(goal, ratio.median(), GOAL));
+        }
     }
     report::table(
         "Server CPU, microseconds a call: median [least to most]",
-        &["", "empty", "raw", "fresh", "fresh - empty - raw", "of empty"],
+        &[
+            "",
+            "empty",
+            "raw",
+            "raw in place",
+            "fresh",
+            "fresh - empty - raw",
+            "of empty",
+            "with raw in place",
+        ],
         &rows,
     );
     report::table(
