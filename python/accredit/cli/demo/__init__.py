@@ -3,6 +3,7 @@
 import contextlib
 import signal
 import sys
+from types import FrameType
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -30,7 +31,14 @@ def demo(
     from accredit.cli.demo.site import Site
     from accredit.cli.demo.steps import next_steps
 
-    signal.signal(signal.SIGTERM, _stop)
+    told: list[int] = []
+
+    def stop(number: int, _frame: FrameType | None) -> NoReturn:
+        # Unwinds, so that the server is stopped and the folder removed.
+        told.append(number)
+        sys.exit(Exit.OK)
+
+    signal.signal(signal.SIGTERM, stop)
     note("starting a local issuer and the server ...")
     with Site(fixed_ports=not once) as site:
         rows = [call.send(site.check_address) for call in calls(site)]
@@ -46,13 +54,10 @@ def demo(
         if not once:
             # Ctrl-C is how the demo is meant to end.
             with contextlib.suppress(KeyboardInterrupt):
-                site.wait()
+                site.wait(lambda: bool(told))
+        if told:
+            raise typer.Exit(Exit.OK)
     raise typer.Exit(Exit.OK if expected else Exit.NO)
-
-
-def _stop(_number: int, _frame: object) -> NoReturn:
-    # Unwinds, so that the server is stopped and the folder removed.
-    sys.exit(Exit.OK)
 
 
 def _print_rows(rows: list[dict[str, Any]]) -> None:

@@ -8,7 +8,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -26,6 +27,7 @@ _PORTS: Final = {"check": 9_191, "services": 9_192, "http": 9_193, "issuer": 9_1
 _ALGORITHMS: Final = ("RS256", "ES256", "Ed25519")
 _START_S: Final = 60.0
 _STOP_S: Final = 15.0
+_ASK_AGAIN_S: Final = 0.5
 _LOG_LINES: Final = 5
 
 
@@ -81,14 +83,19 @@ class Site:
             "log": str(self.log_file),
         }
 
-    def wait(self) -> None:
-        """Returns when the server has ended; Ctrl-C ends the wait.
+    def wait(self, told_to_stop: Callable[[], bool]) -> None:
+        """Returns when the server has ended, or soon after `told_to_stop` says so.
+
+        Asked again and again: what a signal raises is lost where a destructor was running.
 
         Raises:
             DoorError: The server ended by itself.
         """
-        if self._server is not None and self._server.wait() != 0:
-            raise DoorError(self._ended())
+        while self._server is not None and not told_to_stop():
+            with suppress(subprocess.TimeoutExpired):
+                if self._server.wait(_ASK_AGAIN_S) != 0:
+                    raise DoorError(self._ended())
+                return
 
     def _start(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="accredit-demo-"))
